@@ -1,0 +1,75 @@
+#ifndef VENUSD_BUILD_RUST_TEXT_H
+#define VENUSD_BUILD_RUST_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/digest.h"
+#include "common/err.h"
+#include "venusd/notebook/notebook.h"
+
+/*
+ * The Rust text that is compiled for a notebook, and the way back from its places to the notebook's. Pure: text in, text out.
+ *
+ *   universe   a `dylib`: the definitions, private parts made reachable, codecs behind each type. Cells are not in it, and its lines do not depend
+ *              on where cells stand, so that it is the same text (and keeps its digest) whatever happens to cells or markdown.
+ *   batch      cells: a root file with the root macros and `use ::__u::*;`, which `include!`s one file a cell: the cell's function and its wrapper
+ *   glue       one venus::__rt::Glue a distinct return type
+ *   plain      the fallback, one crate: the whole notebook unmodified but for attributes, with wrappers and glue after it
+ */
+
+#define RUST_UNIVERSE_CRATE "__u"   /* extern name of the universe in batch and glue */
+
+/* One generated file. */
+struct rust_file {
+	char *name;      /* "universe.rs", "cell_total_1f2e….rs": no folder */
+	char *text;
+	size_t length;
+	struct rust_map *map; /* back to the notebook */
+};
+
+/* A generated crate: files[0] is the root. */
+struct rust_crate {
+	struct rust_file *files;
+	size_t file_count;
+};
+void rust_crate_fini(struct rust_crate *crate);
+/* Digest of names and texts. */
+struct digest rust_crate_digest(const struct rust_crate *crate);
+
+/* `crates`: extern names of the notebook's crates, which the universe must mention so that all of them is linked into it. */
+int rust_universe_generate(const struct notebook *notebook, const char *const *crates, size_t crate_count, struct rust_crate *ret_crate,
+    struct err *err);
+/* The file of one cell, with its wrapper `pub unsafe fn SYMBOL(f: &mut venus::__rt::Frame)`. Its text depends on nothing but the cell's own item and
+ * its producers' return types, and on where the cell stands only if it uses line!, column!, file!, dbg! or the like. */
+int rust_cell_generate(const struct notebook *notebook, size_t cell, struct rust_file *ret_file, struct err *err);
+/* "__venus_c_" and 32 hexadecimal characters: a digest of the cell's file text with the symbol left out. Owned by the caller. */
+char *rust_cell_symbol(const struct notebook *notebook, size_t cell);
+/* "__venus_t_" and 32 hexadecimal characters of the return type's text. Owned by the caller. */
+char *rust_glue_symbol(const char *type);
+int rust_batch_generate(const struct notebook *notebook, const size_t *cells, size_t cell_count, struct rust_crate *ret_crate, struct err *err);
+int rust_glue_generate(const struct notebook *notebook, const char *const *types, size_t type_count, struct rust_crate *ret_crate,
+    struct err *err);
+int rust_plain_generate(const struct notebook *notebook, struct rust_crate *ret_crate, struct err *err);
+
+/* What a place in a generated file is. */
+enum rust_owner { RUST_OWNER_NONE /* text that nobody wrote */, RUST_OWNER_CELL, RUST_OWNER_ITEM, RUST_OWNER_PARAM };
+struct rust_origin {
+	enum rust_owner owner;
+	size_t index;    /* of the cell or item */
+	size_t param;    /* for RUST_OWNER_PARAM */
+	struct notebook_place place;
+	uint32_t offset; /* in the notebook */
+};
+/* The notebook's place of a generated file's line and column (Unicode scalars, from 1). Text in a wrapper that stands for a parameter gives that
+ * parameter's place. False: nobody wrote it. */
+bool rust_map_place(const struct notebook *notebook, const struct rust_map *map, uint32_t line, uint32_t column, struct rust_origin *ret_origin);
+/* As above for a place in compiled code, where only the file's name is known: "universe.rs", "plain.rs", a cell's file. */
+bool rust_file_place(const struct notebook *notebook, size_t cell, const char *file, uint32_t line, uint32_t column,
+    struct rust_origin *ret_origin);
+
+/* True if rustc's error code says that splitting the notebook may be at fault, so that plain mode is worth a try: E0116, E0117, E0255, E0425 …. */
+bool rust_split_suspect(const char *code);
+
+#endif
