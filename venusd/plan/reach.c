@@ -113,13 +113,14 @@ static void drop_common(struct word_set *names)
 static void describe(struct reach_item *reach, const struct notebook_item *item, const char *text)
 {
 	word_set_add_text(&reach->words, text, strlen(text));
-	word_set_add_text(&reach->names, item->name, strlen(item->name));
 	switch (item->kind) {
 	case NOTEBOOK_USE:
 		word_set_add_text(&reach->names, use_path(text), strlen(use_path(text)));
+		drop_common(&reach->names);
 		break;
 	case NOTEBOOK_IMPL:
 		word_set_add_text(&reach->names, text, strcspn(text, "{"));
+		drop_common(&reach->names);
 		add_held_names(&reach->names, text);
 		reach->always = is_blanket(text);
 		break;
@@ -130,8 +131,8 @@ static void describe(struct reach_item *reach, const struct notebook_item *item,
 	case NOTEBOOK_OTHER: reach->always = true; break;
 	default: break;
 	}
-	word_set_add_text(&reach->names, item->name,
-	    strlen(item->name)); /* its own name counts, whatever it is */
+	/* Its own name counts, whatever it is. */
+	word_set_add_text(&reach->names, item->name, strlen(item->name));
 	word_set_seal(&reach->names);
 	word_set_seal(&reach->words);
 }
