@@ -21,6 +21,12 @@
 
 #define RUST_UNIVERSE_CRATE "__u"   /* extern name of the universe in batch and glue */
 
+/* What the text depends on beside the notebook. */
+struct rust_settings {
+	const char *folder; /* the notebook's, absolute: where include_str!, `mod x;` and the like start from. It is in the text only if they are used. */
+	unsigned edition;   /* 2018, 2021, 2024 …, as given to rustc */
+};
+
 /* One generated file. */
 struct rust_file {
 	char *name;      /* "universe.rs", "cell_total_1f2e….rs": no folder */
@@ -39,19 +45,25 @@ void rust_crate_fini(struct rust_crate *crate);
 struct digest rust_crate_digest(const struct rust_crate *crate);
 
 /* `crates`: extern names of the notebook's crates, which the universe must mention so that all of them is linked into it. */
-int rust_universe_generate(const struct notebook *notebook, const char *const *crates, size_t crate_count, struct rust_crate *ret_crate,
-    struct err *err);
+int rust_universe_generate(const struct notebook *notebook, const struct rust_settings *settings, const char *const *crates, size_t crate_count,
+    struct rust_crate *ret_crate, struct err *err);
 /* The file of one cell, with its wrapper `pub unsafe fn SYMBOL(f: &mut venus::__rt::Frame)`. Its text depends on nothing but the cell's own item and
  * its producers' return types, and on where the cell stands only if it uses line!, column!, file!, dbg! or the like. */
-int rust_cell_generate(const struct notebook *notebook, size_t cell, struct rust_file *ret_file, struct err *err);
+int rust_cell_generate(const struct notebook *notebook, const struct rust_settings *settings, size_t cell, struct rust_file *ret_file,
+    struct err *err);
+void rust_file_fini(struct rust_file *file);
 /* "__venus_c_" and 32 hexadecimal characters: a digest of the cell's file text with the symbol left out. Owned by the caller. */
-char *rust_cell_symbol(const struct notebook *notebook, size_t cell);
+char *rust_cell_symbol(const struct notebook *notebook, const struct rust_settings *settings, size_t cell);
 /* "__venus_t_" and 32 hexadecimal characters of the return type's text. Owned by the caller. */
 char *rust_glue_symbol(const char *type);
-int rust_batch_generate(const struct notebook *notebook, const size_t *cells, size_t cell_count, struct rust_crate *ret_crate, struct err *err);
-int rust_glue_generate(const struct notebook *notebook, const char *const *types, size_t type_count, struct rust_crate *ret_crate,
-    struct err *err);
-int rust_plain_generate(const struct notebook *notebook, struct rust_crate *ret_crate, struct err *err);
+int rust_batch_generate(const struct notebook *notebook, const struct rust_settings *settings, const size_t *cells, size_t cell_count,
+    struct rust_crate *ret_crate, struct err *err);
+int rust_glue_generate(const struct notebook *notebook, const struct rust_settings *settings, const char *const *types, size_t type_count,
+    struct rust_crate *ret_crate, struct err *err);
+/* With wrappers (rust_cell_symbol) of these cells and glue (rust_glue_symbol) of their return types and of their producers'. Every other cell is blanked
+ * out; lines are the notebook's. Its crate needs --extern venus only. */
+int rust_plain_generate(const struct notebook *notebook, const struct rust_settings *settings, const size_t *cells, size_t cell_count,
+    struct rust_crate *ret_crate, struct err *err);
 
 /* What a place in a generated file is. */
 enum rust_owner { RUST_OWNER_NONE /* text that nobody wrote */, RUST_OWNER_CELL, RUST_OWNER_ITEM, RUST_OWNER_PARAM };
@@ -66,8 +78,8 @@ struct rust_origin {
  * parameter's place. False: nobody wrote it. */
 bool rust_map_place(const struct notebook *notebook, const struct rust_map *map, uint32_t line, uint32_t column, struct rust_origin *ret_origin);
 /* As above for a place in compiled code, where only the file's name is known: "universe.rs", "plain.rs", a cell's file. */
-bool rust_file_place(const struct notebook *notebook, size_t cell, const char *file, uint32_t line, uint32_t column,
-    struct rust_origin *ret_origin);
+bool rust_file_place(const struct notebook *notebook, const struct rust_settings *settings, size_t cell, const char *file, uint32_t line,
+    uint32_t column, struct rust_origin *ret_origin);
 
 /* True if rustc's error code says that splitting the notebook may be at fault, so that plain mode is worth a try: E0116, E0117, E0255, E0425 …. */
 bool rust_split_suspect(const char *code);
