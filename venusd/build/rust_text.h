@@ -19,6 +19,27 @@
  *   plain      the fallback, one crate: the whole notebook unmodified but for attributes, with wrappers and glue after it
  */
 
+/*
+ * How the texts are compiled (tried with rustc 1.63 and 1.95). RUSTC is the real binary, E the notebook's edition, S its opt-level (universe 1, cells,
+ * glue 0; everything 3 in release), D the scratch folder, NB one crate name for universe, batch, glue and plain (type names then read NB::Type), H a
+ * digest of all that goes into the crate. Every call has --error-format=json and --cap-lints warn. LD is `ld.bfd -shared
+ * --eh-frame-hdr`: without --eh-frame-hdr a panic aborts the process.
+ *
+ *   runtime   RUSTC --edition 2021 --crate-name venus --crate-type dylib -C prefer-dynamic -C opt-level=1 -C metadata=H
+ *             -C link-arg=-Wl,-soname,libvenus-H.so --emit=link --out-dir D share/venus/rust/venus/src/lib.rs        → D/libvenus.so
+ *   universe  RUSTC --edition E --crate-name NB --crate-type dylib -C prefer-dynamic -C opt-level=S -C metadata=H -C extra-filename=-H
+ *             --extern venus=D/libvenus.so -L D --out-dir D universe.rs, and
+ *               from 1.95 on, no crates:  --emit=obj,metadata  → D/NB-H.o, D/libNB-H.rmeta; then LD -soname libNB-H.so -o D/libNB-H.so D/NB-H.o
+ *               older, or with crates:    --emit=link          → D/libNB-H.so; each crate as --extern NAME=PATH -L dependency=TARGET/deps
+ *   batch, glue  RUSTC --edition E --crate-name NB --crate-type cdylib -C prefer-dynamic --emit=obj -C opt-level=S -C metadata=H2 -C extra-filename=-H2
+ *             --extern venus=D/libvenus.so --extern __u=D/libNB-H.rmeta (or .so) -L D [--extern NAME=PATH … -L dependency=…] --out-dir D batch.rs
+ *             → D/NB-H2.o; then LD -o cells.so D/NB-H2.o. -L is needed: without it E0463 names the universe.
+ *   plain     as a universe (dylib), with metadata of its own; loaded RTLD_LOCAL, holds all cells' symbols and their glue
+ *
+ * --emit may add dep-info. Files of a crate lie in one folder. Loading: libstd, runtime, universe with RTLD_GLOBAL, then cells and glue with
+ * RTLD_LOCAL; nothing is named as needed by what LD made.
+ */
+
 #define RUST_UNIVERSE_CRATE "__u"   /* extern name of the universe in batch and glue */
 
 /* What the text depends on beside the notebook. */
