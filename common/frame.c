@@ -35,7 +35,7 @@ int frame_send(int fd, const void *bytes, size_t length, const int *fds, size_t 
 	while (sent < 0 && errno == EINTR);
 	if (sent == (ssize_t)length)
 		return 0;
-	if (errno == EAGAIN || errno == ENOBUFS)
+	if (errno == EAGAIN || errno == ENOBUFS || errno == ETOOMANYREFS) /* the last: descriptors under way */
 		return err_set(err, ERR_FULL, "the other side of a control socket does not read");
 	return err_set(err, ERR_UNAVAILABLE, "cannot send a control frame: %s", strerror(errno));
 }
@@ -72,22 +72,25 @@ int frame_receive(int fd, struct frame *ret_frame, struct err *err)
 	ssize_t got;
 
 	ret_frame->length = ret_frame->fd_count = 0;
+	/* A peer that ended without reading all gives ECONNRESET once, before what it had sent itself. */
 	do
 		got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-	while (got < 0 && errno == EINTR);
+	while (got < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
 		return err_set(err, ERR_TIMEOUT, "nothing to read on a control socket");
-	if (got < 0 && errno != ECONNRESET)
+	if (got < 0)
 		return err_set(err, ERR_INVALID, "cannot read a control frame: %s", strerror(errno));
-	if (got <= 0)
-		return 0;
+	ret_frame->length = (size_t)got;
 	take_fds(&message, ret_frame, &surplus);
+	if (got == 0) { /* an empty frame, which nobody sends in good faith, may have brought descriptors */
+		frame_close_fds(ret_frame);
+		return 0;
+	}
 	if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || surplus) {
 		frame_close_fds(ret_frame);
 		return err_set(err, ERR_INVALID, "a control frame was over %d bytes or %d descriptors", FRAME_MAX,
 		    FRAME_FDS);
 	}
-	ret_frame->length = (size_t)got;
 	return 1;
 }
 

@@ -24,7 +24,8 @@ struct frame {
  * ERR_UNAVAILABLE when the other side is gone. */
 int frame_send(int fd, const void *bytes, size_t length, const int *fds, size_t fd_count, struct err *err);
 /* Receives one frame. 1: a frame; its descriptors are the caller's (frame_close_fds, or set those taken to -1). 0: the other side
- * is gone. -1: ERR_INVALID, or ERR_TIMEOUT when there is nothing to read and the socket does not block. */
+ * is gone, or sent an empty frame. -1: ERR_INVALID (`length` says what arrived of the bytes), or ERR_TIMEOUT when there is nothing to
+ * read and the socket does not block. */
 int frame_receive(int fd, struct frame *ret_frame, struct err *err);
 void frame_close_fds(struct frame *frame);
 
