@@ -6,8 +6,9 @@
 #include <stdint.h>
 
 /*
- * The C side of the runtime crate (runtime/rust/venus, module __rt), which venus-worker finds with dlsym in libvenus.so. All of these
- * are called on the worker's main thread, catch panics, and never unwind into C. ABI version: VENUS_RT_ABI, what venus_rt_abi() returns.
+ * The C side of the runtime crate (runtime/rust/venus, module __rt), which venus-worker finds with
+ * dlsym in libvenus.so. All of these are called on the worker's main thread, catch panics, and
+ * never unwind into C. ABI version: VENUS_RT_ABI, what venus_rt_abi() returns.
  */
 #define VENUS_RT_ABI 1u
 
@@ -31,7 +32,12 @@ struct venus_rt_display {
 	size_t full_length;
 };
 
-enum venus_rt_widget_kind { VENUS_RT_SLIDER = 1, VENUS_RT_TEXT, VENUS_RT_SELECT, VENUS_RT_CHECKBOX };
+enum venus_rt_widget_kind {
+	VENUS_RT_SLIDER = 1,
+	VENUS_RT_TEXT,
+	VENUS_RT_SELECT,
+	VENUS_RT_CHECKBOX
+};
 
 struct venus_rt_widget {
 	struct venus_rt_bytes id, label, value, initial, placeholder;
@@ -41,7 +47,12 @@ struct venus_rt_widget {
 	uint32_t kind;
 };
 
-enum venus_rt_status { VENUS_RT_OK = 1, VENUS_RT_ERR, VENUS_RT_PANIC, VENUS_RT_REFUSED }; /* as Done.Status of worker.proto */
+enum venus_rt_status {
+	VENUS_RT_OK = 1,
+	VENUS_RT_ERR,
+	VENUS_RT_PANIC,
+	VENUS_RT_REFUSED
+}; /* as Done.Status of worker.proto */
 
 struct venus_rt_outcome {
 	uint32_t status;
