@@ -1,0 +1,152 @@
+/*
+ * What `inspect` tells of a notebook's cells: from a run that stopped before anything was executed,
+ * and the session's memory.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "common/mem.h"
+#include "venusd/session/run_internal.h"
+
+static const char *const kind_names[] = {"", "read", "stat", "list", "write", "remove", "link"};
+
+static void add_text(char ***list, size_t *count, const char *text)
+{
+	*list = mem_realloc_array(*list, *count + 1, sizeof(char *));
+	(*list)[(*count)++] = mem_strdup(text);
+}
+
+static void add_graph(Venus__V1__CellDetail *detail, const struct notebook *notebook, size_t index)
+{
+	const struct notebook_cell *info = &notebook->cells[index];
+
+	for (size_t i = 0; i < info->param_count; i++)
+		if (info->params[i].producer >= 0)
+			add_text(&detail->inputs, &detail->n_inputs,
+			    notebook->cells[info->params[i].producer].name);
+	for (size_t i = 0; i < notebook->cell_count; i++)
+		for (size_t k = 0; k < notebook->cells[i].param_count; k++)
+			if (notebook->cells[i].params[k].producer == (int)index)
+				add_text(&detail->consumers, &detail->n_consumers,
+				    notebook->cells[i].name);
+}
+
+static void add_definitions(
+    Venus__V1__CellDetail *detail, const struct source *source, size_t index)
+{
+	size_t count;
+	const size_t *reached = plan_reached(source->code, index, &count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct notebook_item *item = &source->notebook->items[reached[i]];
+		AUTO_FREE char *name =
+		    item->name[0]
+			? mem_printf("%s %s", notebook_item_kind_name(item->kind), item->name)
+			: notebook_text(source->notebook, item->body);
+
+		name[strcspn(name, "\n")] = 0;
+		add_text(&detail->definitions, &detail->n_definitions, name);
+	}
+}
+
+static void add_trace(Venus__V1__CellDetail *detail, struct store *store, const execution *record)
+{
+	detail->trace = mem_alloc((record->n_seen + 1) * sizeof(Venus__V1__TraceEntry *));
+	for (size_t i = 0; i < record->n_seen; i++) {
+		const Venus__Record__Seen *seen = record->seen[i];
+		Venus__V1__TraceEntry *entry = mem_alloc(sizeof *entry);
+		enum store_file_kind kind;
+		struct digest now;
+		struct err err;
+
+		venus__v1__trace_entry__init(entry);
+		message_set_text(&entry->kind,
+		    seen->kind < ARRAY_LENGTH(kind_names) ? kind_names[seen->kind] : "");
+		message_set_text(&entry->path, seen->path);
+		message_set_bytes(&entry->digest, seen->digest.data, seen->digest.len);
+		entry->changed = !plan_seen_kind(seen->kind, &kind) ||
+				 store_file_digest(store, kind, seen->path, &now, &err) < 0 ||
+				 seen->digest.len != DIGEST_BYTES ||
+				 memcmp(now.bytes, seen->digest.data, DIGEST_BYTES) != 0;
+		detail->trace[detail->n_trace++] = entry;
+	}
+}
+
+static void add_execution(
+    Venus__V1__CellDetail *detail, struct store *store, const execution *record)
+{
+	message_set_text(&detail->type, record->type);
+	detail->duration_us = record->duration_us;
+	detail->executed_ms = record->executed_ms;
+	detail->value_size = record->value_size;
+	detail->memory_only = record->memory_only;
+	detail->widgets = mem_alloc((record->n_widgets + 1) * sizeof(Venus__V1__Widget *));
+	for (size_t i = 0; i < record->n_widgets; i++)
+		detail->widgets[detail->n_widgets++] = widget_from_record(record->widgets[i]);
+	add_trace(detail, store, record);
+}
+
+static char *why_waiting(const struct run *run, size_t index)
+{
+	const struct notebook_cell *info = &run->source->notebook->cells[index];
+
+	for (size_t i = 0; i < info->param_count; i++)
+		if (info->params[i].producer >= 0 &&
+		    !run->cells[info->params[i].producer].execution)
+			return mem_printf("its input `%s` must be run first",
+			    run->source->notebook->cells[info->params[i].producer].name);
+	return mem_strdup("it cannot be run");
+}
+
+static Venus__V1__CellDetail *cell_details(struct run *run, size_t index)
+{
+	const struct notebook *notebook = run->source->notebook;
+	const struct notebook_cell *info = &notebook->cells[index];
+	struct run_cell *now = &run->cells[index];
+	Venus__V1__CellDetail *detail = mem_alloc(sizeof *detail);
+	const execution *record;
+	struct cell *cell;
+
+	HASH_FIND_STR(run->session->cells, info->name, cell);
+	record = now->execution ? now->execution : cell ? cell->execution : NULL;
+	venus__v1__cell_detail__init(detail);
+	detail->state = session_cell_state(cell, info);
+	if (now->execution)
+		detail->state->status = VENUS__V1__CELL_STATUS__OK;
+	else if (now->phase == RUN_CELL_MISS || now->phase == RUN_CELL_WAITING)
+		detail->state->status = cell && cell->status == VENUS__V1__CELL_STATUS__FAILED
+					    ? VENUS__V1__CELL_STATUS__FAILED
+					: record ? VENUS__V1__CELL_STATUS__STALE
+						 : VENUS__V1__CELL_STATUS__NEVER_RUN;
+	detail->source = notebook_text(notebook, info->item);
+	message_set_text(&detail->description, info->description);
+	detail->line = info->line;
+	if (!digest_is_zero(&now->key))
+		message_set_bytes(&detail->key, now->key.bytes, DIGEST_BYTES);
+	detail->why = now->why ? mem_strdup(now->why) : why_waiting(run, index);
+	add_graph(detail, notebook, index);
+	add_definitions(detail, run->source, index);
+	if (record)
+		add_execution(detail, run->session->all->settings.store, record);
+	if (now->output && !detail->state->n_outputs) {
+		detail->state->outputs = mem_alloc(sizeof(Venus__V1__Output *));
+		detail->state->outputs[detail->state->n_outputs++] = output_copy(now->output);
+	}
+	return detail;
+}
+
+Venus__V1__InspectResult *run_details(struct run *run)
+{
+	Venus__V1__InspectResult *result = mem_alloc(sizeof *result);
+	const struct notebook *notebook = run->source->notebook;
+
+	venus__v1__inspect_result__init(result);
+	result->state = session_state(run->session);
+	result->cells = mem_alloc((notebook->cell_count + 1) * sizeof(Venus__V1__CellDetail *));
+	for (size_t i = 0; i < notebook->cell_count; i++)
+		if (run->cells[i].asked)
+			result->cells[result->n_cells++] = cell_details(run, i);
+	return result;
+}

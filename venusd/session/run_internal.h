@@ -1,0 +1,82 @@
+#ifndef VENUSD_SESSION_RUN_INTERNAL_H
+#define VENUSD_SESSION_RUN_INTERNAL_H
+
+#include "venusd/session/session_internal.h"
+
+#define LIMIT_BUILD_ROUNDS 8u
+
+enum run_phase {
+	RUN_CELL_UNNEEDED,
+	RUN_CELL_WAITING, /* it is not known yet whether it must be executed */
+	RUN_CELL_MISS,	  /* it must */
+	RUN_CELL_AGAIN, /* its result is known, but its value is needed and cannot be brought back:
+			   executed again, silently */
+	RUN_CELL_DONE
+};
+
+struct run_cell {
+	enum run_phase phase;
+	bool asked;
+	Venus__V1__CellStatus status; /* once it is done */
+	execution *execution;	      /* once it is done and ok; owned */
+	struct digest key;
+	char *why; /* it is or was executed, or is reused */
+	const struct build_cell *code;
+	Venus__V1__Output *output; /* of an inspection: what is shown of it; owned */
+	unsigned again;		   /* how often it was executed for its value only */
+};
+
+struct run {
+	struct session *session;
+	struct run **list, *prev, *next;
+	uint8_t id[SESSION_ID_BYTES];
+	uv_timer_t timer;
+	uint64_t start_ns;
+
+	/* What was asked. */
+	char **names;
+	size_t name_count;
+	bool release, fresh;
+	uint64_t timeout_ms;
+	Venus__V1__WidgetSetting **settings;
+	size_t setting_count;
+	bool inspect;
+
+	session_on_submitted *on_submitted;
+	session_on_details *on_details;
+	void *payload;
+
+	/* How it goes. */
+	struct source *source;
+	struct build_options options;
+	struct build_env *env;
+	struct build_job *job;
+	struct build_result *build;
+	struct run_cell *cells; /* one for each of the notebook's */
+	struct exec *exec;
+	size_t exec_cell;
+	struct exec_request exec_request;
+	struct slot *own_slot; /* of a cell with a memory limit */
+	uint64_t first_seq;
+	unsigned build_rounds;
+	bool begun, in_pool, cancelled, timed_out, finished;
+	Venus__V1__RunFinished counts;
+};
+
+/* run.c: the driver. Goes on with whatever is next; called after each step. */
+void run_step(struct run *run);
+void run_cell_done(struct run *run, size_t cell, Venus__V1__CellStatus status,
+    problem *error /* taken, may be NULL */, bool cached,
+    Venus__V1__Output *output /* taken, may be NULL */);
+void run_warn(struct run *run, problem *warning /* taken */);
+void run_output(struct run *run, size_t cell, bool is_stderr, const char *bytes, size_t length);
+/* resolve.c: looks up every waiting cell whose inputs are known; calls run_step when it is through.
+ * False: there is none. */
+bool run_resolve(struct run *run);
+/* run_build.c: makes code for all that may have to be executed; calls run_step when it is through.
+ */
+void run_build(struct run *run);
+/* details.c: what inspect gives. Owned by the caller. */
+Venus__V1__InspectResult *run_details(struct run *run);
+
+#endif
