@@ -153,6 +153,7 @@ static int encoder_init(struct encoder *encoder, const struct codec_source *sour
 	preferences->frameInfo.blockMode = LZ4F_blockIndependent;
 	preferences->frameInfo.blockSizeID = most <= SAMPLE_BYTES ? LZ4F_max64KB : LZ4F_max256KB;
 	preferences->frameInfo.contentChecksumFlag = LZ4F_contentChecksumEnabled;
+	preferences->frameInfo.blockChecksumFlag = LZ4F_blockChecksumEnabled;
 	preferences->frameInfo.contentSize = source->size;
 	preferences->autoFlush = 1;
 	encoder->packed_bytes = LZ4F_compressBound(most, preferences) + LZ4F_HEADER_SIZE_MAX;
@@ -228,7 +229,7 @@ int codec_encode(const struct codec_source *source, const struct digest *digest,
 struct codec_reader {
 	LZ4F_dctx *context;
 	int fd;
-	uint64_t size;
+	uint64_t size, file_bytes;
 	size_t next, filled, capacity;
 	size_t want; /* of the library: 0 when the frame is complete */
 	char *packed;
@@ -266,19 +267,19 @@ static int refill(struct codec_reader *reader, size_t most, struct err *err)
 	return 0;
 }
 
-static int check_info(
-    struct codec_reader *reader, uint64_t file_bytes, const LZ4F_frameInfo_t *info, struct err *err)
+static int check_info(struct codec_reader *reader, const LZ4F_frameInfo_t *info, struct err *err)
 {
 	if (info->frameType != LZ4F_frame)
 		return err_set(err, ERR_CORRUPT, "is not an object's frame");
 	if (info->dictID != 0)
 		return err_set(err, ERR_CORRUPT, "asks for a dictionary");
-	if (info->contentChecksumFlag != LZ4F_contentChecksumEnabled)
+	if (info->contentChecksumFlag != LZ4F_contentChecksumEnabled ||
+	    info->blockChecksumFlag != LZ4F_blockChecksumEnabled)
 		return err_set(err, ERR_CORRUPT, "has no checksum");
-	if (info->contentSize > file_bytes * RATIO_MAX + FRAME_SLACK_BYTES ||
+	if (info->contentSize > reader->file_bytes * RATIO_MAX + FRAME_SLACK_BYTES ||
 	    info->contentSize > STORE_OBJECT_MAX_BYTES)
 		return err_set(err, ERR_CORRUPT, "claims %llu bytes, which its %llu cannot hold",
-		    (unsigned long long)info->contentSize, (unsigned long long)file_bytes);
+		    (unsigned long long)info->contentSize, (unsigned long long)reader->file_bytes);
 	reader->size = info->contentSize;
 	return 0;
 }
@@ -295,6 +296,7 @@ int codec_open(int fd, struct codec_reader **ret_reader, uint64_t *ret_size, str
 	if (!S_ISREG(status.st_mode) || status.st_size < FRAME_MIN_BYTES)
 		return err_set(err, ERR_CORRUPT, "is no file of an object");
 	reader->fd = fd;
+	reader->file_bytes = (uint64_t)status.st_size;
 	reader->capacity =
 	    (uintmax_t)status.st_size < CHUNK_BYTES ? (size_t)status.st_size : CHUNK_BYTES;
 	reader->packed = mem_alloc(reader->capacity);
@@ -307,10 +309,28 @@ int codec_open(int fd, struct codec_reader **ret_reader, uint64_t *ret_size, str
 	if (LZ4F_isError(reader->want))
 		return err_set(err, ERR_CORRUPT, "has a damaged header");
 	reader->next = used;
-	if (check_info(reader, (uint64_t)status.st_size, &info, err) < 0)
+	if (check_info(reader, &info, err) < 0)
 		return -1;
 	*ret_size = reader->size;
 	*ret_reader = TAKE_PTR(reader);
+	return 0;
+}
+
+/* Nothing follows the frame, and its end mark is the one that is written: the library takes another
+ * for it as well. */
+static int check_end(struct codec_reader *reader, struct err *err)
+{
+	static const char mark[4];
+	char found[sizeof mark];
+
+	if (reader->next == reader->filled && refill(reader, reader->capacity, err) < 0)
+		return -1;
+	if (reader->next != reader->filled)
+		return err_set(err, ERR_CORRUPT, "has something behind its end");
+	if (pread(reader->fd, found, sizeof found, (off_t)reader->file_bytes - 8) !=
+		(ssize_t)sizeof found ||
+	    memcmp(found, mark, sizeof mark) != 0)
+		return err_set(err, ERR_CORRUPT, "has a damaged end");
 	return 0;
 }
 
@@ -343,11 +363,7 @@ static int decode_into(
 	}
 	if (made != reader->size)
 		return err_set(err, ERR_CORRUPT, "holds less than it claims");
-	if (reader->next == reader->filled && refill(reader, reader->capacity, err) < 0)
-		return -1;
-	return reader->next == reader->filled
-		   ? 0
-		   : err_set(err, ERR_CORRUPT, "has something behind its end");
+	return check_end(reader, err);
 }
 
 int codec_decode(
