@@ -62,7 +62,7 @@ static int check_socket_length(const struct home *home, struct err *err)
 
 	if (length <= HOME_SOCKET_PATH_MAX)
 		return 0;
-	return err_set(err, ERR_INVALID,
+	return err_set(err, ERR_FULL,
 	    "the path of the daemon's socket, %s, has %zu bytes, and the system allows %d: set "
 	    "VENUS_HOME to a folder with a shorter path",
 	    home->socket_path, length, HOME_SOCKET_PATH_MAX);
@@ -99,7 +99,7 @@ static int find_user_folder(char **ret_folder, struct err *err)
 		folder = user && user->pw_dir && user->pw_dir[0] == '/' ? user->pw_dir : NULL;
 	}
 	if (!folder)
-		return err_set(err, ERR_NOT_FOUND,
+		return err_set(err, ERR_UNAVAILABLE,
 		    "user %u has no home folder: set HOME, or VENUS_HOME to a folder for venus to "
 		    "use",
 		    (unsigned)geteuid());
