@@ -244,3 +244,8 @@ pid_t spawner_pid(const struct spawner *spawner)
 {
 	return spawner->pid;
 }
+
+uv_loop_t *spawner_loop(const struct spawner *spawner)
+{
+	return spawner->loop;
+}

@@ -26,6 +26,7 @@ int spawner_open(uv_loop_t *loop, const char *path, void (*on_lost)(void *payloa
  * until venus-spawn is reaped: uv_run(UV_RUN_DEFAULT) returns then, some milliseconds later. NULL is fine. */
 void spawner_close(struct spawner *spawner);
 pid_t spawner_pid(const struct spawner *spawner);
+uv_loop_t *spawner_loop(const struct spawner *spawner);
 
 enum child_stream { CHILD_STDOUT, CHILD_STDERR, CHILD_STREAM_COUNT };
 
