@@ -4,6 +4,8 @@
 #include "venusd/session/session_internal.h"
 
 #define LIMIT_BUILD_ROUNDS 8u
+#define AGAIN_MAX	   3u	 /* how often a cell is executed for its value alone */
+#define PATIENCE_MS	   1000u /* how long a submitter waits for what is kept to be looked up */
 
 enum run_phase {
 	RUN_CELL_UNNEEDED,
@@ -30,7 +32,9 @@ struct run {
 	struct session *session;
 	struct run **list, *prev, *next;
 	uint8_t id[SESSION_ID_BYTES];
-	uv_timer_t timer;
+	uint8_t request[SESSION_ID_BYTES];
+	uv_timer_t timer;    /* the run's time is up */
+	uv_timer_t patience; /* the submitter has waited long enough for the answer */
 	uint64_t start_ns;
 
 	/* What was asked. */
@@ -59,10 +63,23 @@ struct run {
 	struct slot *own_slot; /* of a cell with a memory limit */
 	uint64_t first_seq;
 	unsigned build_rounds;
-	bool begun, in_pool, cancelled, timed_out, finished;
+	bool begun, noted, in_pool, cancelled, timed_out, finished;
 	Venus__V1__RunFinished counts;
 };
 
+/* run_submit.c: notes the request in the store; calls run_step when it is through. */
+void run_note(struct run *run);
+/* Submitting is answered once; `err` NULL: it goes on. */
+void run_answer(struct run *run, const struct err *err);
+/* run_begin.c */
+void run_begin(struct run *run);
+void exec_request_fini(struct exec_request *request);
+/* run_execute.c: executes a cell; calls run_step when it is through. */
+void run_execute(struct run *run, size_t cell);
+/* run.c: the end: what is left is cancelled, the run is freed, the next one of the queue begins. */
+void run_finish(struct run *run);
+/* Takes a run out of its list and frees it, without a word. */
+void run_leave(struct run *run);
 /* run.c: the driver. Goes on with whatever is next; called after each step. */
 void run_step(struct run *run);
 void run_cell_done(struct run *run, size_t cell, Venus__V1__CellStatus status,
@@ -70,6 +87,8 @@ void run_cell_done(struct run *run, size_t cell, Venus__V1__CellStatus status,
     Venus__V1__Output *output /* taken, may be NULL */);
 void run_warn(struct run *run, problem *warning /* taken */);
 void run_output(struct run *run, size_t cell, bool is_stderr, const char *bytes, size_t length);
+/* run_events.c */
+void run_tell_started(struct run *run, size_t cell, Venus__V1__CellStarted__Action action);
 /* resolve.c: looks up every waiting cell whose inputs are known; calls run_step when it is through.
  * False: there is none. */
 bool run_resolve(struct run *run);

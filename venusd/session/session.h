@@ -66,7 +66,10 @@ const uint8_t *session_id(const struct session *session);
 typedef void session_on_submitted(struct session *session, const uint8_t run[SESSION_ID_BYTES],
     uint64_t first_seq, const struct err *err, void *payload);
 int session_submit(struct session *session, const Venus__V1__SubmitCall *call,
-    session_on_submitted *on_submitted, void *payload, struct err *err);
+    const uint8_t request[SESSION_ID_BYTES], session_on_submitted *on_submitted, void *payload,
+    struct err *err);
+/* True if an earlier daemon began this request. */
+bool session_was_begun(struct sessions *sessions, const uint8_t request[SESSION_ID_BYTES]);
 /* Calls back once the notebook is read and it is known what would have to be done; nothing is
  * executed. */
 typedef void session_on_details(
