@@ -87,8 +87,11 @@ static int fail(struct store *store, int code, const char *what, struct err *err
 {
 	struct index *index = &store->index;
 	int number = index->db ? sqlite3_system_errno(index->db) : 0;
+	int kind = code & 0xff;
 
-	switch (code & 0xff) {
+	if (kind == SQLITE_IOERR && (number == ENOSPC || number == EDQUOT))
+		kind = SQLITE_FULL;
+	switch (kind) {
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		leave_mark(store);

@@ -194,21 +194,16 @@ static int start(struct store *store, struct put *put, bool more, struct err *er
 
 static int finish_file(struct store *store, struct put *put, struct err *err)
 {
-	struct stat status;
+	int failed = store->ops->rename(store->own_fd, put->temporary, put->fan_fd, put->name.file);
 
-	if (store->ops->rename(store->own_fd, put->temporary, put->fan_fd, put->name.file) < 0) {
-		/* A folder stands where the file belongs: out of the way, and once more. */
-		if (fstatat(put->fan_fd, put->name.file, &status, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISDIR(status.st_mode))
-			return err_set_errno(
-			    err, errno, "cannot name an object in %s/cas", store->folder);
+	if (failed < 0 && errno == EISDIR) { /* a folder stands where the file belongs */
 		if (store_move_aside(store, put->fan_fd, put->name.file, put->name.hex, err) < 0)
 			return -1;
-		if (store->ops->rename(store->own_fd, put->temporary, put->fan_fd, put->name.file) <
-		    0)
-			return err_set_errno(
-			    err, errno, "cannot name an object in %s/cas", store->folder);
+		failed =
+		    store->ops->rename(store->own_fd, put->temporary, put->fan_fd, put->name.file);
 	}
+	if (failed < 0)
+		return err_set_errno(err, errno, "cannot name an object in %s/cas", store->folder);
 	put->temporary[0] = 0;
 	return 0;
 }
