@@ -1,0 +1,168 @@
+"""A private venus for a test: its own VENUS_HOME below a short path, a real venusd, venusctl run as a person would.
+
+The binaries are those of $VENUS_BIN (default: build/asan/bin, else build/release/bin). Everything that was started is ended by its id.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def find_bin():
+    if os.environ.get("VENUS_BIN"):
+        return Path(os.environ["VENUS_BIN"])
+    for preset in ("asan", "release", "dev"):
+        if (ROOT / "build" / preset / "bin" / "venusctl").exists():
+            return ROOT / "build" / preset / "bin"
+    raise SystemExit("no build found: run cmake --workflow --preset asan, or set VENUS_BIN")
+
+
+class Result:
+    """What a venusctl call gave."""
+
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def events(self):
+        return [json.loads(line) for line in self.out.splitlines() if line.strip()]
+
+    def of(self, event, **fields):
+        return [e for e in self.events if e["event"] == event and all(e.get(k) == v for k, v in fields.items())]
+
+    def cell(self, name):
+        found = self.of("cell_finished", cell=name)
+        assert len(found) == 1, f"{name} finished {len(found)} times:\n{self.out}\n{self.err}"
+        return found[0]
+
+    def text(self, name):
+        return self.cell(name)["display"]["text/plain"]
+
+    @property
+    def finished(self):
+        found = self.of("run_finished")
+        assert len(found) == 1, f"run_finished came {len(found)} times:\n{self.out}\n{self.err}"
+        return found[0]
+
+    def executed(self):
+        """Names of the cells that were executed in this run, in order."""
+        return [e["cell"] for e in self.of("cell_started", action="execute")]
+
+    def compiled(self):
+        return [e["cell"] for e in self.of("cell_started", action="compile")]
+
+    def __repr__(self):
+        return f"exit {self.code}\n--- out\n{self.out}\n--- err\n{self.err}"
+
+
+class Venus:
+    def __init__(self, env=None):
+        self.bin = find_bin()
+        self.home = Path(tempfile.mkdtemp(prefix="vt", dir="/tmp"))
+        self.folder = self.home / "nb"
+        self.folder.mkdir()
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("VENUS_")}
+        self.env["VENUS_HOME"] = str(self.home / "h")
+        self.env.setdefault("ASAN_OPTIONS", "handle_segv=2:allow_user_segv_handler=0:detect_leaks=1")
+        self.env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
+        self.env["NO_COLOR"] = "1"
+        self.env.update(env or {})
+
+    # Notebooks
+
+    def write(self, text, name="nb.rs"):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(text, bytes):
+            path.write_bytes(text)
+        else:
+            path.write_bytes(text.encode())
+        return path
+
+    # Commands
+
+    def ctl(self, *args, timeout=180, env=None, cwd=None, input=None):
+        done = subprocess.run([str(self.bin / "venusctl"), *map(str, args)], env={**self.env, **(env or {})},
+                              cwd=cwd or self.folder, stdin=subprocess.DEVNULL if input is None else None, input=input,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout)
+        return Result(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
+
+    def start(self, *args, **kwargs):
+        """A venusctl that goes on; the caller waits for it."""
+        return subprocess.Popen([str(self.bin / "venusctl"), *map(str, args)], env=self.env, cwd=self.folder,
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+
+    def run(self, notebook, *args, **kwargs):
+        return self.ctl("run", notebook, "--json", *args, **kwargs)
+
+    def ok(self, notebook, *args, **kwargs):
+        result = self.run(notebook, *args, **kwargs)
+        assert result.code == 0, f"{result}\n--- log\n{self.log()}"
+        return result
+
+    def run_text(self, text, *args, **kwargs):
+        return self.run(self.write(text), *args, **kwargs)
+
+    # The daemon
+
+    def pid(self):
+        result = self.ctl("daemon", "status", "--json")
+        return json.loads(result.out.splitlines()[0])["pid"] if result.code == 0 else None
+
+    def log(self):
+        path = self.home / "h" / "state" / "venusd.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def kill(self, number=signal.SIGKILL):
+        pid = self.pid()
+        os.kill(pid, number)
+        wait_gone(pid)
+
+    def stop(self):
+        self.ctl("daemon", "stop", "--now")
+
+    def close(self):
+        pid = None
+        try:
+            pid = self.pid()
+            self.stop()
+            if pid:
+                wait_gone(pid)
+        finally:
+            if pid and Path(f"/proc/{pid}").exists():
+                os.kill(pid, signal.SIGKILL)
+            log = self.log()
+            shutil.rmtree(self.home, ignore_errors=True)
+        for word in ("ERROR: AddressSanitizer", "runtime error:", "ERROR: LeakSanitizer", "Assertion"):
+            assert word not in log, log
+
+
+def wait_gone(pid, seconds=20):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        with open(f"/proc/{pid}/stat") as stat:
+            if stat.read().rsplit(")", 1)[1].split()[0] == "Z":
+                return
+        time.sleep(0.01)
+    raise AssertionError(f"process {pid} is still there after {seconds} s")
+
+
+def wait_for(condition, seconds=20, what="condition"):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError(f"{what}: not so after {seconds} s")

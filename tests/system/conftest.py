@@ -1,0 +1,23 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
+
+from venus import Venus  # noqa: E402
+
+
+@pytest.fixture
+def venus():
+    made = Venus()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """One daemon for all tests of a file that only run notebooks of their own."""
+    made = Venus()
+    yield made
+    made.close()
