@@ -65,7 +65,7 @@ struct worker {
 	struct request *requests, *unsent;
 	size_t request_count, request_bytes, request_fds;
 	uint64_t last_queued, last_sent, last_acked, last_seen;
-	uint32_t hello_ms;
+	uint32_t patience_ms;
 	struct worker_crash crash;
 	char *fault;
 };
@@ -258,16 +258,16 @@ static void on_time(uv_timer_t *timer)
 
 	if (worker->state == STATE_STARTING)
 		end_for(worker,
-		    mem_printf("did not say hello within %" PRIu32 " ms", worker->hello_ms));
+		    mem_printf("did not say hello within %g s", worker->patience_ms / 1000.0));
 	else if (worker->state == STATE_CRASHED)
 		end_for(worker, mem_strdup("crashed and did not end"));
 	else
 		end_for(worker, mem_strdup("closed its control socket"));
 }
 
-static void start_timer(struct worker *worker, uint64_t timeout_ms)
+static void start_timer(struct worker *worker)
 {
-	(void)uv_timer_start(&worker->timer, on_time, timeout_ms,
+	(void)uv_timer_start(&worker->timer, on_time, worker->patience_ms,
 	    0); /* fails only for a closing handle or no callback */
 }
 
@@ -277,7 +277,7 @@ static void hung_up(struct worker *worker)
 	disconnect(worker);
 	if (worker->state != STATE_CRASHED)
 		worker->state = STATE_ENDING;
-	start_timer(worker, END_MS);
+	start_timer(worker);
 }
 
 /* ---- frames ---- */
@@ -302,7 +302,7 @@ static int take_crash(struct worker *worker, const Venus__Worker__Crash *crash)
 	worker->crash = (struct worker_crash){
 	    .told = true, .signal = crash->signal, .stack_overflow = crash->stack_overflow};
 	worker->state = STATE_CRASHED;
-	start_timer(worker, END_MS);
+	start_timer(worker);
 	return 0;
 }
 
@@ -511,9 +511,9 @@ int worker_start(struct spawner *spawner, const struct worker_spec *spec,
 	AUTO_CLOSE int other_fd = -1;
 
 	*worker =
-	    (struct worker){.fd = -1, .handlers = *handlers, .hello_ms = spec->hello_timeout_ms};
-	if (!worker->hello_ms)
-		worker->hello_ms = WORKER_HELLO_MS;
+	    (struct worker){.fd = -1, .handlers = *handlers, .patience_ms = spec->patience_ms};
+	if (!worker->patience_ms)
+		worker->patience_ms = WORKER_PATIENCE_MS;
 	worker->poll.data = worker->timer.data = worker;
 	(void)uv_timer_init(loop, &worker->timer); /* cannot fail */
 	worker->handles++;
@@ -524,7 +524,7 @@ int worker_start(struct spawner *spawner, const struct worker_spec *spec,
 		worker_free(worker);
 		return -1;
 	}
-	start_timer(worker, worker->hello_ms);
+	start_timer(worker);
 	watch_socket(worker);
 	*ret_worker = worker;
 	return 0;

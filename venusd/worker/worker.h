@@ -20,9 +20,9 @@ struct worker_spec {
 	const char *const *env;           /* further "NAME=value", NULL at the end; may be NULL */
 	uint64_t output_limit_bytes;      /* of each stream until the first sync */
 	uint64_t limit_memory_bytes;      /* 0: none */
-	uint32_t hello_timeout_ms;        /* until its first frame; 0: WORKER_HELLO_MS */
+	uint32_t patience_ms;             /* until its hello, and until it is gone after a crash frame or the end of its socket; 0: WORKER_PATIENCE_MS */
 };
-#define WORKER_HELLO_MS 10000
+#define WORKER_PATIENCE_MS 10000
 
 struct worker_handlers {
 	/* The worker is gone; `message` is one line for people that begins with a verb phrase ("was killed by signal 11 (SIGSEGV)", "overflowed its
