@@ -52,7 +52,7 @@ struct build_options {
 struct build_job;
 void build_job_cancel(struct build_job *job);
 
-/* Finds or makes the environment. On failure `env` is NULL and `problem` (owned by the callee's caller: borrowed during the callback) says why:
+/* Finds or makes the environment, which is borrowed during the callback: build_env_ref keeps it. On failure `env` is NULL and `problem` (owned by the callee's caller: borrowed during the callback) says why:
  * no rustc on PATH, cargo's error with its place in the cargo block. `on_progress` may be NULL. */
 typedef void build_on_env(struct build_env *env, const Venus__V1__Problem *problem, void *payload);
 typedef void build_on_progress(const char *text, void *payload);
@@ -97,6 +97,13 @@ int build_cells(struct build *build, struct build_env *env, const struct noteboo
     const size_t *cells, size_t cell_count, const size_t *glue_only, size_t glue_only_count, build_on_result *on_result,
     build_on_progress *on_progress, void *payload, struct build_job **ret_job, struct err *err);
 void build_result_fini(struct build_result *result);
+static inline struct build_result build_result_take(struct build_result *result)
+{
+	struct build_result taken = *result;
+
+	*result = (struct build_result){0};
+	return taken;
+}
 
 /* Where a place that code of `cell` reported (a panic's file, line and column) is in this notebook. False: not in the notebook. */
 bool build_place(const struct notebook *notebook, const struct build_options *options, size_t cell, const char *file, uint32_t line,
