@@ -78,8 +78,7 @@ static inline int child_leave(void)
 		(void)setsid();
 		if (fork() == 0) {
 			(void)dprintf(1, "%d\n", getpid());
-			(void)write(fds[1], "x", 1);
-			for (;;)
+			while (write(fds[1], "x", 1) == 1)
 				(void)pause();
 		}
 		_exit(0);
