@@ -7,6 +7,8 @@ import subprocess
 
 import tree
 
+# What the build defines for tests.
+GIVEN = ['-DVENUS_SOURCE_DIR="/"', '-DVENUS_BINARY_DIR="/"', '-DVENUS_VERSION="0"']
 GUARD = re.compile(r"^#ifndef (\w+)\n#define \1\n", re.MULTILINE)
 
 
@@ -34,7 +36,7 @@ def check(root, build):
         elif guards.setdefault(match.group(1), path) != path:
             yield f"{path}:1: has the guard of {guards[match.group(1)]}"
         # As an included file: alone it would be a main file, where #pragma and static functions warn.
-        command = ["cc", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c", *flags, "-"]
+        command = ["cc", "-std=gnu17", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", *GIVEN, "-fsyntax-only", "-x", "c", *flags, "-"]
         result = subprocess.run(command, input=f'#include "{path}"\n', capture_output=True, text=True)
         if result.returncode != 0:
             errors = [line for line in result.stderr.splitlines() if "error" in line]
