@@ -75,7 +75,7 @@ static char *feed_text(const char *producer, const char *pointee)
 {
 	AUTO_FREE char *wanted = rust_type_text(pointee, true);
 	bool named = strstr(wanted, "impl ") == NULL;
-	return mem_printf("(&&" RT "F::<%s, %s>::NEW)", producer, named ? wanted : "_");
+	return mem_printf("(&&&" RT "F::<%s, %s>::NEW)", producer, named ? wanted : "_");
 }
 
 static void out_argument(struct rust_out *out, const struct notebook_cell *cell, size_t k)

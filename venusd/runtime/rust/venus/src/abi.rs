@@ -150,12 +150,13 @@ pub extern "C" fn venus_rt_init() {
             line: location.line(),
             column: location.column(),
         });
-        // A second panic on the way out ends the process: nobody would report it.
         let mine = CALLED.try_with(Cell::get).unwrap_or(false);
-        if mine && !std::thread::panicking() {
-            LAST.with(|last| *last.borrow_mut() = Some((message, place)));
-        } else {
+        // A second panic on the way out ends the process before anybody could report it.
+        if !mine || LAST.with(|last| last.borrow().is_some()) {
             print(&message, &place, mine);
+        }
+        if mine {
+            LAST.with(|last| *last.borrow_mut() = Some((message, place)));
         }
     }));
 }
@@ -416,4 +417,32 @@ pub unsafe extern "C" fn venus_rt_decode(
 #[no_mangle]
 pub unsafe extern "C" fn venus_rt_drop(glue: *const Glue, value: *mut u8) -> bool {
     guarded(|| ((*glue).drop)(value)).is_ok()
+}
+
+#[cfg(test)]
+impl Call {
+    pub fn of(cell: CellFn, glue: &Glue, args: &[Arg]) -> Call {
+        Call {
+            cell: cell as *const u8,
+            glue,
+            args: args.as_ptr(),
+            arg_count: args.len(),
+            settings: ptr::null(),
+            setting_count: 0,
+            text_limit: 0,
+            cell_name: ptr::null(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl Outcome {
+    /// Status, message, file, line, encoding, the displays' texts, value.
+    #[allow(clippy::type_complexity)]
+    pub unsafe fn parts(&self) -> (u32, String, String, u32, Vec<u8>, Vec<String>, *mut u8) {
+        let displays = slice(self.displays, self.display_count);
+        let texts = displays.iter().map(|display| display.data.text()).collect();
+        let encoded = slice(self.encoded.data, self.encoded.length).to_vec();
+        (self.status, self.message.text(), self.file.text(), self.line, encoded, texts, self.value)
+    }
 }

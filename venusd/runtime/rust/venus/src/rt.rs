@@ -110,28 +110,34 @@ macro_rules! __glue {
             ::core::any::type_name::<$t>()
         }
         unsafe fn check(value: *const u8) -> ::core::option::Option<::std::string::String> {
+            #[allow(unused_imports)]
             use $crate::__rt::{ErrDebug as _, ErrDisplay as _, ErrName as _, ErrNone as _};
             let value = &*(value as *const $t);
             (&&&&$crate::__rt::P(value)).err_text()
         }
         unsafe fn show(value: *const u8, to: &mut $crate::__rt::Show) {
+            #[allow(unused_imports)]
             use $crate::__rt::{ShowDebug as _, ShowName as _, ShowRender as _};
+            #[allow(unused_imports)]
             use $crate::__rt::{SplitAll as _, SplitOk as _};
             let value = &*(value as *const $t);
             let value = (&&$crate::__rt::P(value)).split();
             (&&&$crate::__rt::P(value)).show(to)
         }
         unsafe fn encode(value: *const u8, to: &mut $crate::__rt::Writer) -> $crate::__rt::Done {
+            #[allow(unused_imports)]
             use $crate::__rt::{KeepNo as _, KeepOk as _, KeepYes as _};
             let value = &*(value as *const $t);
             (&&&$crate::__rt::P(value)).keep(to)
         }
         unsafe fn decode(data: &[u8]) -> *mut u8 {
+            #[allow(unused_imports)]
             use $crate::__rt::{LoadNo as _, LoadOk as _, LoadYes as _};
             let value: ::core::option::Option<$t> = (&&&$crate::__rt::D::<$t>::NEW).load(data);
             $crate::__rt::boxed(value)
         }
         unsafe fn clone(value: *const u8) -> *mut u8 {
+            #[allow(unused_imports)]
             use $crate::__rt::{CloneNo as _, CloneOk as _, CloneYes as _};
             let value = &*(value as *const $t);
             let value: ::core::option::Option<$t> = (&&&$crate::__rt::P(value)).copy();
