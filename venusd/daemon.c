@@ -199,7 +199,7 @@ static int open_build(struct venusd *daemon, struct err *err)
 
 static int open_all(struct venusd *daemon, struct err *err)
 {
-	AUTO_FREE char *spawn = file_join(daemon->bin, "venus-spawn");
+	AUTO_FREE char *spawn = NULL;
 	struct requests_settings settings = {.loop = &daemon->loop,
 	    .url = daemon->home.url,
 	    .home = daemon->home.state,
@@ -211,9 +211,10 @@ static int open_all(struct venusd *daemon, struct err *err)
 
 	if (home_make(&daemon->home, err) < 0 || find_programs(daemon, err) < 0 ||
 	    take_lock(daemon, err) < 0 || remove_stale_socket(daemon, err) < 0 ||
-	    open_store(daemon, err) < 0 ||
-	    spawner_open(&daemon->loop, spawn, on_spawner_lost, daemon, &daemon->spawner, err) <
-		0 ||
+	    open_store(daemon, err) < 0)
+		return -1;
+	spawn = file_join(daemon->bin, "venus-spawn");
+	if (spawner_open(&daemon->loop, spawn, on_spawner_lost, daemon, &daemon->spawner, err) < 0 ||
 	    open_build(daemon, err) < 0)
 		return -1;
 	(void)snprintf(worker, sizeof worker, "%s/venus-worker", daemon->bin);

@@ -19,6 +19,16 @@
 #include "common/mem.h"
 #include "venusd/session/run_internal.h"
 
+bool run_is(const struct run *run, const uint8_t id[SESSION_ID_BYTES])
+{
+	return memcmp(run->id, id, SESSION_ID_BYTES) == 0;
+}
+
+struct run *run_next(struct run *run)
+{
+	return run->next;
+}
+
 static void on_env(struct build_env *env, const Venus__V1__Problem *error, void *payload)
 {
 	struct run *run = payload;
