@@ -1,8 +1,9 @@
 # venus-worker is a program, so that its tests drive the real one (runtime/harness.c) and let it load the objects built here. Those are
 # bare of sanitizers: like cells they come from another compiler, and some of them crash on purpose.
-add_library(runtime STATIC runtime/harness.c)
+add_library(runtime STATIC runtime/harness.c runtime/toolchain.c)
 target_link_libraries(runtime PUBLIC venus_flags common proto_worker PRIVATE cmocka)
-target_compile_definitions(runtime PRIVATE VENUS_BINARY_DIR="${PROJECT_BINARY_DIR}")
+target_compile_definitions(runtime PRIVATE
+	VENUS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" VENUS_BINARY_DIR="${PROJECT_BINARY_DIR}")
 
 function(runtime_object name)
 	add_library(runtime_${name} MODULE runtime/objects/${ARGN})

@@ -61,6 +61,7 @@
 	F(long, syscall, (long, ...))                                                              \
 	F(int, pthread_create, (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): parts of a declaration take none */
 #define REAL_MEMBER(type, name, parameters) type(*name) parameters;
 struct real {
 	REAL_FUNCTIONS(REAL_MEMBER)

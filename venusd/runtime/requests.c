@@ -82,6 +82,7 @@ static int answer_load(struct requests *requests, const Venus__Worker__Load *loa
 	struct frame *frame = &requests->frame;
 	struct objects_source source = {
 	    .fd = -1, .name = load->name, .global = load->global, .runtime = load->runtime};
+	AUTO_FREE char *text = NULL;
 	struct err failure;
 
 	if (load->object == 0 || objects_has(requests->objects, load->object))
@@ -93,15 +94,13 @@ static int answer_load(struct requests *requests, const Venus__Worker__Load *loa
 	if (!load->name[0])
 		source.fd = frame->fds[0];
 	loaded.object = load->object;
-	if (objects_load(requests->objects, load->object, &source, &failure) < 0)
-		loaded.error = text_copy(failure.message, strlen(failure.message), ERROR_BYTES_MAX);
+	if (objects_load(requests->objects, load->object, &source, &failure) < 0) {
+		text = text_copy(failure.message, strlen(failure.message), ERROR_BYTES_MAX);
+		loaded.error = text;
+	}
 	answer.kind_case = VENUS__WORKER__FROM_WORKER__KIND_LOADED;
 	answer.loaded = &loaded;
-	{
-		AUTO_FREE char *text = loaded.error[0] ? loaded.error : NULL;
-
-		return control_send(&answer, NULL, 0, err);
-	}
+	return control_send(&answer, NULL, 0, err);
 }
 
 struct mapping {
@@ -169,7 +168,7 @@ static int answer_decode(
 	Venus__Worker__Decoded decoded = VENUS__WORKER__DECODED__INIT;
 	__attribute__((cleanup(unmap_p))) struct mapping mapping = {0};
 	AUTO_FREE char *text = NULL;
-	struct venus_rt_bytes bytes;
+	struct venus_rt_bytes bytes = {0};
 	struct err failure;
 
 	if (request->value == 0 || values_find(requests->values, request->value))
@@ -179,9 +178,10 @@ static int answer_decode(
 	if (blob_bytes(request->data, &requests->frame, &mapping, &bytes, err) < 0)
 		return -1;
 	decoded.value = request->value;
-	if (decode(requests, request, bytes, &failure) < 0)
-		decoded.error = text =
-		    text_copy(failure.message, strlen(failure.message), ERROR_BYTES_MAX);
+	if (decode(requests, request, bytes, &failure) < 0) {
+		text = text_copy(failure.message, strlen(failure.message), ERROR_BYTES_MAX);
+		decoded.error = text;
+	}
 	answer.kind_case = VENUS__WORKER__FROM_WORKER__KIND_DECODED;
 	answer.decoded = &decoded;
 	return control_send(&answer, NULL, 0, err);

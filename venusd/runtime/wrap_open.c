@@ -41,7 +41,7 @@ static int open_at(int folder_fd, const char *path, int flags, mode_t mode)
 }
 
 /* The mode is there only when a file may be created. */
-#define OPEN_MODE(last, mode)                                                                      \
+#define OPEN_MODE(last)                                                                            \
 	mode_t mode = 0;                                                                           \
 	if (((last)&O_CREAT) || ((last)&O_TMPFILE) == O_TMPFILE) {                                 \
 		va_list args;                                                                      \
@@ -53,25 +53,25 @@ static int open_at(int folder_fd, const char *path, int flags, mode_t mode)
 
 int open(const char *path, int flags, ...)
 {
-	OPEN_MODE(flags, mode)
+	OPEN_MODE(flags)
 	return open_at(AT_FDCWD, path, flags, mode);
 }
 
 int open64(const char *path, int flags, ...)
 {
-	OPEN_MODE(flags, mode)
+	OPEN_MODE(flags)
 	return open_at(AT_FDCWD, path, flags, mode);
 }
 
 int openat(int folder_fd, const char *path, int flags, ...)
 {
-	OPEN_MODE(flags, mode)
+	OPEN_MODE(flags)
 	return open_at(folder_fd, path, flags, mode);
 }
 
 int openat64(int folder_fd, const char *path, int flags, ...)
 {
-	OPEN_MODE(flags, mode)
+	OPEN_MODE(flags)
 	return open_at(folder_fd, path, flags, mode);
 }
 

@@ -39,9 +39,10 @@ static void exec_worker(const struct harness_options *options, int control, int 
 {
 	char library_path[4200] = "LD_LIBRARY_PATH=";
 	/* Handlers of the sanitizer's own would hide those under test. */
-	char *env[] = {
-	    (char[]){"ASAN_OPTIONS=handle_segv=1:allow_user_segv_handler=1:handle_abort=0"},
-	    (char[]){"TSAN_OPTIONS=handle_segv=0"}, library_path, NULL};
+	char checked[] = "ASAN_OPTIONS=handle_segv=1:allow_user_segv_handler=1:handle_abort=0";
+	char with_leaks[] =
+	    "ASAN_OPTIONS=handle_segv=1:allow_user_segv_handler=1:handle_abort=0:detect_leaks=0";
+	char *env[] = {options->with_leaks ? with_leaks : checked, library_path, NULL};
 	char *argv[] = {(char[]){"venus-worker"}, NULL};
 	struct rlimit limit;
 
@@ -49,7 +50,7 @@ static void exec_worker(const struct harness_options *options, int control, int 
 		(void)snprintf(
 		    library_path, sizeof library_path, "LD_LIBRARY_PATH=%s", options->library_path);
 	else
-		env[2] = NULL;
+		env[1] = NULL;
 	if (options->descriptors) {
 		limit.rlim_cur = limit.rlim_max = options->descriptors;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);

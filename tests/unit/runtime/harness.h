@@ -26,6 +26,7 @@ struct harness {
 struct harness_options {
 	const char *library_path; /* LD_LIBRARY_PATH; NULL: none */
 	rlim_t descriptors;	  /* hard limit; 0: as it is */
+	bool with_leaks;	  /* what is loaded loses memory on purpose */
 	bool without_control;	  /* descriptor 10 is /dev/null */
 };
 

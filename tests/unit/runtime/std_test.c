@@ -8,10 +8,7 @@
 
 #include <cmocka.h>
 
-#include <glob.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,7 +16,7 @@
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/mem.h"
-#include "harness.h"
+#include "toolchain.h"
 
 static const struct {
 	const char *cell;
@@ -57,87 +54,13 @@ static const struct {
     {"r_hash_map", "", "100"},
 };
 
-struct toolchain {
-	char *library_path; /* the folder of libstd */
-	char *library;	    /* its name */
-	char *object;	    /* std_cells.rs, compiled */
-};
-
-static void toolchain_fini(struct toolchain *toolchain)
-{
-	free(toolchain->library_path);
-	free(toolchain->library);
-	free(toolchain->object);
-}
-
-/* The first line that a command prints, or NULL if it failed. */
-static char *first_line(const char *command)
-{
-	FILE *stream = popen(command, "r");
-	char *line = NULL;
-	size_t room = 0;
-	ssize_t length;
-
-	assert_non_null(stream);
-	length = getline(&line, &room, stream);
-	if (pclose(stream) != 0 || length <= 0) {
-		free(line);
-		return NULL;
-	}
-	line[strcspn(line, "\n")] = 0;
-	return line;
-}
-
-static bool find_std(const char *sysroot, struct toolchain *toolchain)
-{
-	AUTO_FREE char *pattern = mem_printf("%s/lib/rustlib/*/lib/libstd-*.so", sysroot);
-	glob_t found;
-	bool is_there = glob(pattern, 0, NULL, &found) == 0;
-
-	if (is_there) {
-		const char *slash = strrchr(found.gl_pathv[0], '/');
-
-		toolchain->library = mem_strdup(slash + 1);
-		toolchain->library_path = file_folder(found.gl_pathv[0]);
-		globfree(&found);
-	}
-	return is_there;
-}
-
-static bool toolchain_open(const char *rustc, struct toolchain *toolchain)
-{
-	AUTO_FREE char *ask = mem_printf("%s --print sysroot 2>/dev/null", rustc);
-	AUTO_FREE char *sysroot = first_line(ask);
-	AUTO_FREE char *compile = NULL;
-
-	if (!sysroot || !find_std(sysroot, toolchain))
-		return false;
-	toolchain->object = mem_printf(HARNESS_OBJECTS "std_cells.%d.so", (int)getpid());
-	compile = mem_printf(
-	    "%s --edition 2021 --crate-type cdylib -C prefer-dynamic -O -o %s " VENUS_SOURCE_DIR
-	    "/tests/unit/runtime/objects/std_cells.rs 2>&1 && echo compiled",
-	    rustc, toolchain->object);
-	{
-		AUTO_FREE char *answer = first_line(compile);
-
-		if (!answer || strcmp(answer, "compiled") != 0)
-			fail_msg("%s: %s", rustc, answer ? answer : "cannot compile std_cells.rs");
-	}
-	return true;
-}
-
 static struct harness *start(const struct toolchain *toolchain, uint32_t *ret_cells)
 {
-	struct harness *harness =
-	    harness_open(&(struct harness_options){.library_path = toolchain->library_path});
+	struct harness *harness = toolchain_start(toolchain, false);
 
-	if (harness_load_name(harness, toolchain->library) == 0)
-		fail_msg("%s", harness->answer->loaded->error);
 	assert_int_not_equal(
 	    harness_load_file(harness, HARNESS_OBJECTS "libplain.so", true, true), 0);
-	*ret_cells = harness_load_file(harness, toolchain->object, false, false);
-	if (!*ret_cells)
-		fail_msg("%s", harness->answer->loaded->error);
+	*ret_cells = toolchain_load(toolchain, harness, "libstd_cells.so", false, false);
 	return harness;
 }
 
@@ -212,38 +135,36 @@ static void check_overflow(const struct toolchain *toolchain, const char *cell)
 	harness_close(harness);
 }
 
-static void check_toolchain(const char *rustc)
+static void check_toolchain(const char *rustc, const char *purpose)
 {
-	__attribute__((cleanup(toolchain_fini))) struct toolchain toolchain = {0};
+	AUTO_TOOLCHAIN struct toolchain toolchain = {0};
 	struct harness *harness;
 	uint32_t cells;
 
-	if (!toolchain_open(rustc, &toolchain)) {
-		print_message(
-		    "%s is not there, or has no libstd: its standard library is not tested\n",
-		    rustc);
+	if (!toolchain_open(&toolchain, rustc, purpose)) {
 		skip();
 		return;
 	}
+	toolchain_compile(
+	    &toolchain, "--crate-type cdylib -O", "tests/unit/runtime/objects/std_cells.rs");
 	harness = start(&toolchain, &cells);
 	check_every_call(harness, cells);
 	check_remove_all(harness, cells);
 	harness_close(harness);
 	check_overflow(&toolchain, "r_overflow");
 	check_overflow(&toolchain, "r_thread_overflow");
-	(void)unlink(toolchain.object);
 }
 
 static void test_rustc_on_path(void **state)
 {
 	(void)state;
-	check_toolchain("rustc");
+	check_toolchain("rustc", "std-path");
 }
 
 static void test_rustc_of_the_system(void **state)
 {
 	(void)state;
-	check_toolchain("/usr/bin/rustc");
+	check_toolchain("/usr/bin/rustc", "std-system");
 }
 
 int main(void)
