@@ -225,11 +225,11 @@ static struct notebook_item *item_add(struct notebook_reader *reader, enum noteb
 		return NULL;
 	}
 	notebook_marks_read(notebook, reader->leads, reader->lead_count, &marks);
-	if (marks.cell && kind != NOTEBOOK_FN)
+	if (marks.cell && kind != NOTEBOOK_FN && kind != NOTEBOOK_OTHER)
 		notebook_problem_add(reader, NOTEBOOK_SYNTAX, -1, marks.cell_range,
 		    "only a function can be a cell, this is %s: remove the attribute, or write a "
 		    "function that returns it",
-		    kind == NOTEBOOK_OTHER ? "none" : notebook_item_kind_name(kind));
+		    notebook_item_kind_name(kind));
 	item = MEM_PUSH(notebook->items, notebook->item_count);
 	item->kind = kind;
 	item->name = notebook_text(notebook, name);

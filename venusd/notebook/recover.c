@@ -216,14 +216,14 @@ static bool extend_last(struct notebook_reader *reader, uint32_t region_start, u
 	if (block->kind == NOTEBOOK_BLOCK_CELL) {
 		struct notebook_cell *cell = &notebook->cells[block->first];
 
-		if (cell->item.start < region_start)
+		if (cell->function.start < region_start)
 			return false;
 		cell->item.end = cell->function.end = end;
 		notebook_problem_syntax(reader, (int)block->first, cell->item);
 	} else {
 		struct notebook_item *item = &notebook->items[block->first + block->count - 1];
 
-		if (item->item.start < region_start)
+		if (item->body.start < region_start)
 			return false;
 		item->item.end = item->body.end = end;
 		item->broken = true;

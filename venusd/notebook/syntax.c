@@ -5,30 +5,47 @@
 
 /*
  * The way to tree-sitter. Its error recovery is not for hostile text: it takes quadratic time, and
- * a node for an error with more than 65535 children corrupts memory (runtime 0.20). So every parse
- * of unknown text ends at its first error: the parser's own log tells of it
- * ("resume": no way to go on without recovery), and the cancellation flag ends the parse within a
- * hundred steps. Recovery is used only for small texts. Nesting is bounded before (region.c), since
- * the runtime recurses here and there.
+ * an error node with more than 65535 children corrupts memory (runtime 0.20). So every parse of
+ * unknown text ends at its first error: the parser's own log tells of it ("resume": there is no way
+ * to go on but recovery), and from then on the text it reads has ended. (Its cancellation flag is
+ * no way: a parse that is cancelled behind a doc comment crashes.) Recovery is used only for small
+ * texts. Nesting is bounded before (region.c), since the runtime recurses here and there.
  */
+
+#define PIECE_BYTES                                                                                \
+	2048u /* what the parser is given at a time, and may go on with behind an error */
 
 const TSLanguage *tree_sitter_rust(void);
 
 struct watch {
-	size_t cancelled; /* tree-sitter's flag */
-	char last[96];	  /* last step before the error; its end is "row:N, col:N" */
+	const char *text;
+	uint32_t length;
+	bool stopped;
+	char last[96]; /* last step before the error; its end is "row:N, col:N" */
 };
 
 static void watch_log(void *payload, TSLogType type, const char *message)
 {
 	struct watch *watch = payload;
 
-	if (type != TSLogTypeParse || watch->cancelled)
+	if (type != TSLogTypeParse || watch->stopped)
 		return;
 	if (strncmp(message, "process", 7) == 0)
 		(void)snprintf(watch->last, sizeof watch->last, "%s", message);
 	else if (strncmp(message, "resume", 6) == 0)
-		watch->cancelled = 1;
+		watch->stopped = true;
+}
+
+static const char *watch_read(void *payload, uint32_t offset, TSPoint point, uint32_t *ret_bytes)
+{
+	const struct watch *watch = payload;
+
+	(void)point;
+	*ret_bytes = 0;
+	if (watch->stopped || offset >= watch->length)
+		return "";
+	*ret_bytes = watch->length - offset < PIECE_BYTES ? watch->length - offset : PIECE_BYTES;
+	return watch->text + offset;
 }
 
 static uint32_t stopped_at(const struct notebook *notebook, const struct watch *watch)
@@ -58,7 +75,9 @@ TSTree *notebook_tree_parse(
 {
 	struct notebook *notebook = reader->notebook;
 	AUTO_FREE TSRange *included = mem_realloc_array(NULL, count, sizeof *included);
-	struct watch watch = {0};
+	struct watch watch = {.text = reader->view, .length = (uint32_t)notebook->length};
+	const TSInput input = {
+	    .payload = &watch, .read = watch_read, .encoding = TSInputEncodingUTF8};
 	TSTree *tree;
 
 	for (size_t i = 0; i < count; i++)
@@ -69,17 +88,13 @@ TSTree *notebook_tree_parse(
 	if (!ts_parser_set_included_ranges(
 		reader->parser, count ? included : &EVERYTHING, count ? (uint32_t)count : 1))
 		return NULL;
-	if (!recover) {
+	if (!recover)
 		ts_parser_set_logger(
 		    reader->parser, (TSLogger){.payload = &watch, .log = watch_log});
-		ts_parser_set_cancellation_flag(reader->parser, &watch.cancelled);
-	}
-	tree =
-	    ts_parser_parse_string(reader->parser, NULL, reader->view, (uint32_t)notebook->length);
+	tree = ts_parser_parse(reader->parser, NULL, input);
 	ts_parser_set_logger(reader->parser, (TSLogger){0});
-	ts_parser_set_cancellation_flag(reader->parser, NULL);
 	ts_parser_reset(reader->parser);
-	if (tree && !recover && (watch.cancelled || ts_node_has_error(ts_tree_root_node(tree)))) {
+	if (tree && !recover && (watch.stopped || ts_node_has_error(ts_tree_root_node(tree)))) {
 		ts_tree_delete(tree);
 		tree = NULL;
 	}

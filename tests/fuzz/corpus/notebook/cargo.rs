@@ -1,0 +1,7 @@
+//! ```cargo
+//! [dependencies]
+//! ```
+//! ````md
+//! ```cargo
+//! ````
+//! ~~~ cargo

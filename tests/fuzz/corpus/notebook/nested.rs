@@ -1,0 +1,3 @@
+mod m { #[cell] fn a() {} }
+impl X { #[venus::cell] pub fn b(&self) {} }
+trait T { #[cell] fn c(); }

@@ -1,0 +1,4 @@
+#!/bin/x
+#![allow(x)]
+#[cell]
+fn r#type(r#fn: &str) {}
