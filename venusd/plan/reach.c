@@ -82,9 +82,9 @@ static bool is_blanket(const char *text)
 		target++;
 	length = strcspn(target, " {<,");
 	end = strchr(impl, '>');
-	for (const char *at = impl; at + length < end; at++)
+	for (const char *at = impl; at + length <= end; at++)
 		if (strncmp(at, target, length) == 0 && strchr("< ,", at[-1]) &&
-		    strchr(":> ,", at[length]))
+		    strchr(":> ,=", at[length]))
 			return true;
 	return false;
 }

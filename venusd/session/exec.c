@@ -63,9 +63,8 @@ static void fail(struct exec *exec, problem *error)
 	struct exec_result result = {.error = error};
 
 	if (!error->line)
-		problem_set_place(error, exec->source->notebook,
-		    notebook_place_of(exec->source->notebook,
-			exec->source->notebook->cells[exec->request.cell_index].name_range.start));
+		problem_set_range(error, exec->source->notebook,
+		    exec->source->notebook->cells[exec->request.cell_index].name_range);
 	finish(exec, &result);
 }
 

@@ -96,16 +96,26 @@ void execution_free(execution *old)
 		venus__record__execution__free_unpacked(old, NULL);
 }
 
+void problem_set_range(problem *at, const struct notebook *notebook, struct notebook_range range)
+{
+	struct notebook_place start = notebook_place_of(notebook, range.start),
+			      end = notebook_place_of(notebook, range.end);
+
+	at->line = start.line;
+	at->column = start.column;
+	at->end_line = end.line;
+	at->end_column = end.column;
+	at->offset = range.start;
+	at->end_offset = range.end;
+	if (!at->source_line[0])
+		at->source_line = notebook_line_text(notebook, start.line);
+}
+
 void problem_set_place(problem *at, const struct notebook *notebook, struct notebook_place place)
 {
-	at->line = place.line;
-	at->column = place.column;
-	at->end_line = place.line;
-	at->end_column = place.column + 1;
-	at->offset = notebook_offset_of(notebook, place);
-	at->end_offset = at->offset;
-	if (!at->source_line[0])
-		at->source_line = notebook_line_text(notebook, place.line);
+	uint32_t offset = notebook_offset_of(notebook, place);
+
+	problem_set_range(at, notebook, (struct notebook_range){offset, offset});
 }
 
 Venus__V1__Widget *widget_from_record(const Venus__Record__Widget *from)

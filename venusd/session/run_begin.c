@@ -60,11 +60,7 @@ problem *problem_from_notebook(const struct notebook *notebook, const struct not
 								 : VENUS__V1__PROBLEM__KIND__SYNTAX,
 	    from->cell >= 0 ? notebook->cells[from->cell].name : NULL, "%s", from->message);
 
-	problem_set_place(made, notebook, from->start);
-	made->end_line = from->end.line;
-	made->end_column = from->end.column;
-	made->offset = from->range.start;
-	made->end_offset = from->range.end;
+	problem_set_range(made, notebook, from->range);
 	return made;
 }
 

@@ -132,8 +132,7 @@ void run_cell_done(struct run *run, size_t index, Venus__V1__CellStatus status, 
 	if (error && !error->cell[0])
 		message_set_text(&error->cell, info->name);
 	if (error && !error->line)
-		problem_set_place(error, run->source->notebook,
-		    notebook_place_of(run->source->notebook, info->name_range.start));
+		problem_set_range(error, run->source->notebook, info->name_range);
 	if (run->inspect) { /* looking changes nothing */
 		if (error) {
 			free(cell->why);

@@ -122,6 +122,7 @@ problem *problem_new(Venus__V1__Problem__Kind kind, const char *cell, const char
     __attribute__((format(printf, 3, 4)));
 problem *problem_copy(const problem *from);
 void problem_free(problem *old);
+void problem_set_range(problem *at, const struct notebook *notebook, struct notebook_range range);
 void problem_set_place(problem *at, const struct notebook *notebook, struct notebook_place place);
 Venus__V1__Output *output_copy(const Venus__V1__Output *from);
 Venus__V1__Widget *widget_from_record(const Venus__Record__Widget *from);
