@@ -272,6 +272,20 @@ int rust_batch_generate(const struct notebook *notebook, const struct rust_setti
 	return 0;
 }
 
+/* Types that are written differently may have the same glue. */
+static void out_glue_once(struct rust_out *out, const struct rust_settings *settings,
+    const char *const *types, size_t count)
+{
+	AUTO_BUF struct buf done = BUF_INIT;
+	for (size_t i = 0; i < count; i++) {
+		AUTO_FREE char *symbol = rust_glue_symbol(types[i]);
+		if (done.data && strstr(done.data, symbol))
+			continue;
+		rust_out_glue(out, settings, types[i]);
+		buf_add_text(&done, symbol);
+	}
+}
+
 int rust_glue_generate(const struct notebook *notebook, const struct rust_settings *settings,
     const char *const *types, size_t type_count, struct rust_crate *ret_crate, struct err *err)
 {
@@ -279,11 +293,20 @@ int rust_glue_generate(const struct notebook *notebook, const struct rust_settin
 	AUTO_OUT struct rust_out out = {.notebook = notebook};
 	out_inner_attributes(&out);
 	rust_out_text(&out, "\n#[allow(unused_imports)] use ::" RUST_UNIVERSE_CRATE "::*;\n");
-	for (size_t i = 0; i < type_count; i++)
-		rust_out_glue(&out, settings, types[i]);
+	out_glue_once(&out, settings, types, type_count);
 	*ret_crate = (struct rust_crate){0};
 	crate_add(ret_crate, rust_out_finish(&out, mem_strdup("glue.rs")));
 	return 0;
+}
+
+/* A public cell that gives a private type is an error to older compilers; nobody outside calls it
+ * by name. */
+static void cut_visibility(const struct rust_tokens *tokens, struct rust_edits *edits)
+{
+	size_t start = rust_skip_attributes(tokens, 0, tokens->count);
+	size_t end = rust_skip_visibility(tokens, start, tokens->count);
+	if (end > start)
+		rust_edit_cut(edits, tokens->at[start].start, tokens->at[end - 1].end);
 }
 
 /* A part of the notebook where it stands: what is cut becomes spaces. */
@@ -297,6 +320,8 @@ static void out_in_place(struct rust_out *out, const struct rust_settings *setti
 	rust_rewrite_tokens(&rewrite);
 	if (owner == RUST_OWNER_ITEM)
 		rust_rewrite_items(&rewrite, 0, tokens.count);
+	else
+		cut_visibility(&tokens, &edits);
 	rust_out_edited(out, range, &edits, true, owner, index);
 }
 
@@ -368,16 +393,13 @@ static void out_plain_glue(struct rust_out *out, const struct rust_settings *set
 		for (size_t k = 0; k < cell->param_count; k++)
 			wanted[cell->params[k].producer] = true;
 	}
-	AUTO_BUF struct buf done = BUF_INIT;
-	buf_add_text(&done, "");
-	for (size_t i = 0; i < out->notebook->cell_count; i++) {
-		AUTO_FREE char *symbol =
-		    wanted[i] ? rust_glue_symbol(out->notebook->cells[i].return_type) : NULL;
-		if (!symbol || (done.data && strstr(done.data, symbol)))
-			continue;
-		rust_out_glue(out, settings, out->notebook->cells[i].return_type);
-		buf_add_text(&done, symbol);
-	}
+	AUTO_FREE const char **types =
+	    mem_realloc_array(NULL, out->notebook->cell_count + 1, sizeof *types);
+	size_t count = 0;
+	for (size_t i = 0; i < out->notebook->cell_count; i++)
+		if (wanted[i])
+			types[count++] = out->notebook->cells[i].return_type;
+	out_glue_once(out, settings, types, count);
 }
 
 int rust_plain_generate(const struct notebook *notebook, const struct rust_settings *settings,
