@@ -22,3 +22,4 @@ runtime_object(files files.c)
 
 add_dependencies(runtime venus-worker)
 venus_tests(runtime)
+target_sources(unit_runtime_text_test PRIVATE ${PROJECT_SOURCE_DIR}/venusd/runtime/text.c)

@@ -187,27 +187,34 @@ static int answer_decode(
 	return control_send(&answer, NULL, 0, err);
 }
 
+/* NULL, or what went wrong; owned by the caller. */
+static char *drop_value(struct requests *requests, uint64_t number)
+{
+	struct value value;
+
+	if (!values_take(requests->values, number, &value))
+		return mem_printf("value %ju is not there", (uintmax_t)number);
+	if (objects_runtime(requests->objects)->drop(value.glue, value.pointer))
+		return NULL;
+	return mem_printf("value %ju panicked while it was dropped", (uintmax_t)number);
+}
+
 static int answer_drop(struct requests *requests, const Venus__Worker__Drop *drop, struct err *err)
 {
-	const struct objects_runtime *runtime = objects_runtime(requests->objects);
 	Venus__Worker__FromWorker answer = VENUS__WORKER__FROM_WORKER__INIT;
 	Venus__Worker__Dropped dropped = VENUS__WORKER__DROPPED__INIT;
-	AUTO_FREE char *text = NULL;
+	AUTO_FREE char *first = NULL;
 
 	if (requests->frame.fd_count)
 		return illegal(err, "Drop with descriptors", requests->frame.fd_count);
 	for (size_t i = 0; i < drop->n_values; i++) {
-		struct value value;
+		AUTO_FREE char *failure = drop_value(requests, drop->values[i]);
 
-		if (!values_take(requests->values, drop->values[i], &value))
-			return illegal(err, "Drop of a value that is not there", drop->values[i]);
-		assert(runtime); /* who else made it? */
-		if (runtime->drop(value.glue, value.pointer) || text)
-			continue;
-		text = mem_printf(
-		    "value %ju panicked while it was dropped", (uintmax_t)drop->values[i]);
-		dropped.error = text;
+		if (!first)
+			first = TAKE_PTR(failure);
 	}
+	if (first)
+		dropped.error = first;
 	answer.kind_case = VENUS__WORKER__FROM_WORKER__KIND_DROPPED;
 	answer.dropped = &dropped;
 	return control_send(&answer, NULL, 0, err);
