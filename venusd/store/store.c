@@ -61,7 +61,7 @@ const struct store_ops store_ops_host = {
     .open = host_open,
     .make_folder = mkdirat,
     .write = write,
-    .sync = fsync,
+    .sync = sync_together,
     .rename = renameat,
     .now_ns = host_now_ns,
 };
@@ -231,7 +231,7 @@ static int sync_fans(struct store *store, struct err *err)
 		(void)snprintf(name, sizeof name, "%02x", i);
 		there[i] = fstatat(store->cas_fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
 	}
-	if (store->ops->sync(store->cas_fd) < 0)
+	if (store->ops->sync(&store->cas_fd, 1) < 0)
 		return err_set_errno(err, errno, "cannot sync %s/cas", store->folder);
 	for (unsigned i = 0; i < 256; i++)
 		atomic_store(&store->fan_synced[i], there[i]);
@@ -243,7 +243,7 @@ static int sync_made(struct store *store, struct err *err)
 	AUTO_FREE char *parent = file_folder(store->folder);
 	AUTO_CLOSE int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (store->ops->sync(store->fd) < 0 || (fd >= 0 && store->ops->sync(fd) < 0))
+	if (store->ops->sync(&store->fd, 1) < 0 || (fd >= 0 && store->ops->sync(&fd, 1) < 0))
 		return err_set_errno(err, errno, "cannot sync the store %s", store->folder);
 	return 0;
 }
@@ -325,6 +325,7 @@ static struct store *new_store(const struct store_ops *ops)
 	memory_init(&store->memory);
 	pending_init(&store->pending);
 	files_init(&store->files);
+	unsynced_init(&store->unsynced);
 	return store;
 }
 
@@ -383,12 +384,15 @@ void store_close(struct store *store)
 	memory_fini(&store->memory);
 	pending_fini(&store->pending);
 	files_fini(&store->files);
+	unsynced_fini(&store->unsynced);
 	free(store->folder);
 	free(store);
 }
 
 int store_maintain(struct store *store, struct err *err)
 {
+	if (object_sync_all(store, err) < 0)
+		return -1;
 	AUTO_INDEX struct index *index = index_lock(store);
 	AUTO_TRANSACTION struct store *transaction = store;
 

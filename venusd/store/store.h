@@ -33,8 +33,8 @@ struct store;
  * newer schema is ERR_INVALID. A folder that cannot be written is ERR_DENIED, naming it. */
 int store_open(const char *folder, struct store **ret_store, char **ret_note, struct err *err);
 void store_close(struct store *store);
-/* Writes what waits in memory (last uses, file digests) and makes the index durable. To be called
- * off the path of a request, after a run and before a long idle time: it syncs. */
+/* Makes all durable that was put before, and writes what waits in memory (last uses, file digests).
+ * To be called off the path of a request, after a run and before a long idle time: it syncs. */
 int store_maintain(struct store *store, struct err *err);
 /* Gives back what memory the store can do without; nothing is lost but warmth. */
 void store_shrink(struct store *store);
@@ -50,6 +50,11 @@ struct store_bytes {
 };
 int store_object_put_many(struct store *store, const struct store_bytes *objects, size_t count,
     struct digest *ret_digests, struct err *err);
+/* As store_object_put, but durable only from the next store_maintain on: for what can be made anew,
+ * on a path where somebody waits. A power cut before may leave it out or damaged, which a get
+ * tells. */
+int store_object_put_soon(struct store *store, const void *bytes, size_t length,
+    struct digest *ret_digest, struct err *err);
 /* As store_object_put, from a descriptor's bytes [0, size); the descriptor's offset is not used.
  * Bytes that change meanwhile, or end early, are ERR_INVALID. */
 int store_object_put_fd(

@@ -11,13 +11,15 @@
 
 /* What is shared inside the folder, and what its tests need; theory of operation: store.c. */
 
+#define SYNC_TOGETHER_MAX 33u
+
 /* The disk and the clock, so that a test can make the third write fail. Each is as the call of its
  * name: -1 and errno. */
 struct store_ops {
 	int (*open)(int folder, const char *name, int flags, mode_t mode);
 	int (*make_folder)(int folder, const char *name, mode_t mode);
 	ssize_t (*write)(int fd, const void *bytes, size_t length);
-	int (*sync)(int fd);
+	int (*sync)(const int *fds, size_t count); /* all; at most SYNC_TOGETHER_MAX */
 	int (*rename)(int from, const char *name, int to, const char *new_name);
 	int64_t (*now_ns)(void); /* since 1970 */
 	const char *vfs;	 /* SQLite's, NULL for its default */
@@ -177,6 +179,29 @@ bool pending_any(struct pending *pending);
  * only remembered work. */
 int pending_write(struct store *store, struct err *err);
 
+/* object.c: names */
+struct object_name {
+	char hex[DIGEST_HEX + 1], fan[3];
+	const char *file; /* in hex */
+};
+void object_name_init(struct object_name *name, const struct digest *digest);
+/* Descriptor of cas/ab. -1 and errno. */
+int object_open_fan(struct store *store, const struct object_name *name);
+
+/* put.c: objects that are not durable yet. Any thread. */
+struct unsynced_entry;
+struct unsynced {
+	pthread_mutex_t lock;
+	struct unsynced_entry *entries;
+};
+void unsynced_init(struct unsynced *unsynced);
+void unsynced_fini(struct unsynced *unsynced);
+/* Makes all of them durable and records them. What could not be is only forgotten: a put writes it
+ * again. */
+int object_sync_all(struct store *store, struct err *err);
+/* sync.c: store_ops.sync of the host: fsync, of several at the same time. */
+int sync_together(const int *fds, size_t count);
+
 /* filedigest.c */
 struct file_entry;
 struct files {
@@ -197,6 +222,7 @@ struct store {
 	struct memory memory;
 	struct pending pending;
 	struct files files;
+	struct unsynced unsynced;
 };
 int64_t store_now_s(const struct store *store);
 /* Refuses what is not a short ASCII word. */

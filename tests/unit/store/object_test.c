@@ -205,6 +205,76 @@ static void puts_many_at_once(void **state)
 	assert_int_equal(store_object_put_many(fixture->store, objects, 0, digests, &err), 0);
 }
 
+static uint64_t recorded_objects(struct fixture *fixture)
+{
+	struct store_stats stats = {0};
+	struct err err = {0};
+
+	assert_int_equal(store_stats_get(fixture->store, &stats, &err), 0);
+	return stats.objects;
+}
+
+static void a_put_soon_is_there_at_once_and_recorded_when_durable(void **state)
+{
+	struct fixture *fixture = *state;
+	struct digest digests[70], gone, key = digest_of("key", 3);
+	struct stat before, after;
+	struct err err = {0};
+	char text[32];
+
+	for (int i = 0; i < 70; i++) {
+		(void)snprintf(text, sizeof text, "soon %d", i);
+		assert_int_equal(
+		    store_object_put_soon(fixture->store, text, strlen(text), &digests[i], &err),
+		    0);
+		assert_true(store_object_has(fixture->store, &digests[i]));
+		fixture_assert_holds(fixture, &digests[i], text, strlen(text));
+	}
+	/* A result may name it, and it is not written twice. */
+	assert_int_equal(
+	    store_result_put(fixture->store, "test", &key, "r", 1, digests, 70, &err), 0);
+	AUTO_FREE char *path = fixture_object_path(fixture, &digests[69]);
+	assert_int_equal(stat(path, &before), 0);
+	assert_int_equal(
+	    store_object_put_soon(fixture->store, text, strlen(text), &digests[69], &err), 0);
+	assert_int_equal(recorded_objects(fixture), 0);
+
+	/* One that is gone when it is its turn is nobody's trouble. */
+	assert_int_equal(store_object_put_soon(fixture->store, "gone", 4, &gone, &err), 0);
+	AUTO_FREE char *gone_path = fixture_object_path(fixture, &gone);
+	assert_int_equal(unlink(gone_path), 0);
+	assert_int_equal(store_maintain(fixture->store, &err), 0);
+	assert_int_equal(recorded_objects(fixture), 70);
+	assert_int_equal(
+	    store_object_put(fixture->store, text, strlen(text), &digests[69], &err), 0);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+
+	/* A close is as good as a store_maintain. */
+	assert_int_equal(store_object_put_soon(fixture->store, "last", 4, &gone, &err), 0);
+	fixture_reopen(fixture);
+	assert_int_equal(recorded_objects(fixture), 71);
+}
+
+/* As after a power cut: whole header, no record. */
+static void a_put_writes_an_object_without_a_record_again(void **state)
+{
+	struct fixture *fixture = *state;
+	uint64_t seed = 4;
+	AUTO_FREE char *bytes = fixture_bytes(&seed, 3000, 2);
+	struct digest digest = {0};
+	AUTO_BUF struct buf file = BUF_INIT;
+	struct err err = {0};
+
+	assert_int_equal(store_object_put_soon(fixture->store, bytes, 3000, &digest, &err), 0);
+	AUTO_FREE char *path = fixture_object_path(fixture, &digest);
+	fixture_read(path, &file);
+	memset(file.data + 1000, 0, 1000);
+	fixture_write(path, file.data, file.length);
+	(void)fixture_put(fixture, bytes, 3000);
+	fixture_assert_holds(fixture, &digest, bytes, 3000);
+}
+
 static void memory_answers_without_the_disk(void **state)
 {
 	struct fixture *fixture = *state;
@@ -292,6 +362,8 @@ int main(void)
 	    FIXTURE_TEST(puts_from_a_descriptor),
 	    FIXTURE_TEST(gives_sealed_memory_files),
 	    FIXTURE_TEST(puts_many_at_once),
+	    FIXTURE_TEST(a_put_soon_is_there_at_once_and_recorded_when_durable),
+	    FIXTURE_TEST(a_put_writes_an_object_without_a_record_again),
 	    FIXTURE_TEST(memory_answers_without_the_disk),
 	    FIXTURE_TEST(memory_is_bounded_and_forgets_the_least_used),
 	    FIXTURE_TEST(whatever_is_put_is_got),

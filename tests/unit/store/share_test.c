@@ -29,9 +29,11 @@ static int one_round(struct job *job, struct err *err)
 	AUTO_FREE char *bytes = fixture_bytes(&number, length, (unsigned)number % 3);
 	struct digest digest = {0}, found = {0}, key = digest_of(bytes, 10);
 	char name[32];
-	int got;
+	int got = fixture_random(&job->seed) % 2
+		      ? store_object_put(job->store, bytes, length, &digest, err)
+		      : store_object_put_soon(job->store, bytes, length, &digest, err);
 
-	if (store_object_put(job->store, bytes, length, &digest, err) < 0 ||
+	if (got < 0 ||
 	    store_result_put(job->store, "test", &key, &digest, sizeof digest, &digest, 1, err) < 0)
 		return -1;
 	got = store_result_each(job->store, "test", &key, check_result, &found, err);
