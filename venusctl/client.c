@@ -4,6 +4,7 @@
 #include <nng/nng.h>
 #include <nng/protocol/reqrep0/req.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,13 +25,16 @@
  * replies, and the caller's. A socket whose connection was lost is thrown away and a new one is
  * opened.
  *
+ * Nothing here looks for the daemon with a bare connect(): a listener of nng 1.5.2 that meets a
+ * peer which goes away before the protocol's first eight bytes accepts nobody any more.
+ *
  * The peer's user is checked before nng may use the connection, so nothing is sent to a socket that
  * somebody else put there.
  */
 
 struct client {
 	const struct home *home;
-	bool start_daemon;
+	bool start_daemon, started_daemon;
 	const struct client_watch *watch;
 	bool is_open;
 	nng_socket socket;
@@ -75,9 +79,23 @@ static void disconnect(struct client *client)
 	client->lost_fd = -1;
 }
 
+/* nng starts its threads here. They inherit a mask that blocks everything, so that signals are the
+ * caller's alone. */
+static int open_req(nng_socket *ret_socket)
+{
+	sigset_t all, before;
+	int failed;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
+	failed = nng_req0_open(ret_socket);
+	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return failed;
+}
+
 static int open_socket(struct client *client, struct err *err)
 {
-	int failed = nng_req0_open(&client->socket);
+	int failed = open_req(&client->socket);
 
 	if (failed)
 		return err_set(
@@ -131,20 +149,24 @@ static int dial(struct client *client, struct err *err)
 	}
 }
 
+/* 1: nobody is there, and none is to be started. */
 static int connect_or_start(struct client *client, struct err *err)
 {
+	AUTO_CLOSE int lock = -1;
 	int result = dial(client, err);
-	bool started;
 
+	if (result <= 0 || !client->start_daemon)
+		return result;
+	disconnect(client);
+	if (start_lock(client->home, &lock, err) < 0)
+		return -1;
+	result = dial(client, err); /* somebody else may have been faster */
 	if (result <= 0)
 		return result;
-	if (!client->start_daemon)
-		return err_set(err, ERR_UNAVAILABLE,
-		    "no venusd listens at %s: venusctl daemon start starts it",
-		    client->home->socket_path);
 	disconnect(client);
-	if (start_daemon(client->home, &started, err) < 0)
+	if (start_daemon(client->home, err) < 0)
 		return -1;
+	client->started_daemon = true;
 	result = dial(client, err);
 	if (result <= 0)
 		return result;
@@ -153,18 +175,48 @@ static int connect_or_start(struct client *client, struct err *err)
 	    client->home->socket_path, client->home->log);
 }
 
-int client_open(
-    const struct home *home, bool start_daemon_too, struct client **ret_client, struct err *err)
+static int fail_absent(const struct home *home, struct err *err)
 {
-	AUTO_CLIENT struct client *client = mem_alloc(sizeof *client);
+	return err_set(err, ERR_UNAVAILABLE,
+	    "no venusd listens at %s: venusctl daemon start starts it", home->socket_path);
+}
+
+static struct client *new_client(const struct home *home, bool start_daemon_too)
+{
+	struct client *client = mem_alloc(sizeof *client);
 
 	client->home = home;
 	client->start_daemon = start_daemon_too;
 	client->lost_fd = -1;
-	if (connect_or_start(client, err) < 0)
+	return client;
+}
+
+int client_find(const struct home *home, struct client **ret_client, struct err *err)
+{
+	AUTO_CLIENT struct client *client = new_client(home, false);
+	int result = connect_or_start(client, err);
+
+	if (result < 0)
 		return -1;
+	*ret_client = result ? NULL : TAKE_PTR(client);
+	return 0;
+}
+
+int client_open(
+    const struct home *home, bool start_daemon_too, struct client **ret_client, struct err *err)
+{
+	AUTO_CLIENT struct client *client = new_client(home, start_daemon_too);
+	int result = connect_or_start(client, err);
+
+	if (result)
+		return result < 0 ? -1 : fail_absent(home, err);
 	*ret_client = TAKE_PTR(client);
 	return 0;
+}
+
+bool client_started_daemon(const struct client *client)
+{
+	return client->started_daemon;
 }
 
 void client_close(struct client *client)
@@ -348,7 +400,10 @@ int client_call(struct client *client, const Venus__V1__Request *call, uint64_t 
 	request.deadline_ms = deadline_ms;
 	result = exchange(client, &request, end, deadline_ms, &message, err);
 	if (result > 0) {
-		if (connect_or_start(client, err) < 0)
+		result = connect_or_start(client, err);
+		if (result > 0)
+			(void)fail_absent(client->home, err);
+		if (result)
 			return err_prefix(err, "the connection to venusd was lost");
 		result = exchange(client, &request, end, deadline_ms, &message, err);
 	}

@@ -41,6 +41,10 @@ struct client_watch {
  * `home` is borrowed. */
 int client_open(
     const struct home *home, bool start_daemon, struct client **ret_client, struct err *err);
+/* As client_open without start_daemon, but *ret_client is NULL when nobody is there. */
+int client_find(const struct home *home, struct client **ret_client, struct err *err);
+/* Whether the daemon was started to open this client. */
+bool client_started_daemon(const struct client *client);
 void client_close(struct client *client); /* NULL is fine */
 /* `watch` is borrowed; NULL ends it. */
 void client_set_watch(struct client *client, const struct client_watch *watch);

@@ -11,7 +11,6 @@
 #include "common/mem.h"
 #include "venusctl/client.h"
 #include "venusctl/format.h"
-#include "venusctl/start.h"
 #include "venusctl/status.h"
 
 #define END_WAIT_MS 15000 /* for a daemon that was told to stop */
@@ -36,16 +35,15 @@ static int daemon_start(const struct options *options, const struct home *home, 
 	AUTO_REPLY Venus__V1__Reply *reply = NULL;
 	AUTO_CLIENT struct client *client = NULL;
 	AUTO_FREE char *text = NULL;
-	bool started = false;
 	json_t *object;
+	bool started;
 
 	if (options->socket)
 		return err_set(err, ERR_INVALID,
 		    "daemon start takes no --socket: set VENUS_HOME to start a daemon elsewhere");
-	if (!start_is_listening(home) && start_daemon(home, &started, err) < 0)
+	if (client_open(home, true, &client, err) < 0 || status_ask(client, NULL, &reply, err) < 0)
 		return -1;
-	if (client_open(home, false, &client, err) < 0 || status_ask(client, NULL, &reply, err) < 0)
-		return -1;
+	started = client_started_daemon(client);
 	text = mem_printf("venusd %s, pid %u", started ? "is started" : "runs already",
 	    (unsigned)reply->status->pid);
 	object = status_json_daemon(reply->status);
@@ -54,12 +52,11 @@ static int daemon_start(const struct options *options, const struct home *home, 
 	return print(options, text, object, err) < 0 ? -1 : EXIT_DONE;
 }
 
-static int print_absent(
-    const struct options *options, const struct home *home, const char *what, struct err *err)
+static int print_absent(const struct options *options, const struct home *home, struct err *err)
 {
 	AUTO_FREE char *text = mem_printf("no venusd runs at %s", home->socket_path);
 
-	return print(options, text, json_pack("{s:s,s:b}", "event", "daemon", what, 0), err);
+	return print(options, text, json_pack("{s:s,s:b}", "event", "daemon", "running", 0), err);
 }
 
 static int daemon_status(const struct options *options, const struct home *home, struct err *err)
@@ -68,9 +65,11 @@ static int daemon_status(const struct options *options, const struct home *home,
 	AUTO_CLIENT struct client *client = NULL;
 	AUTO_BUF struct buf out = BUF_INIT;
 
-	if (!start_is_listening(home))
-		return print_absent(options, home, "running", err) < 0 ? -1 : EXIT_DAEMON;
-	if (client_open(home, false, &client, err) < 0 || status_ask(client, NULL, &reply, err) < 0)
+	if (client_find(home, &client, err) < 0)
+		return -1;
+	if (!client)
+		return print_absent(options, home, err) < 0 ? -1 : EXIT_DAEMON;
+	if (status_ask(client, NULL, &reply, err) < 0)
 		return -1;
 	if (options->json) {
 		json_t *object = status_json_daemon(reply->status);
@@ -112,13 +111,14 @@ static int daemon_stop(const struct options *options, const struct home *home, s
 	AUTO_FREE char *text = NULL;
 	uint32_t pid;
 
-	if (!start_is_listening(home))
-		return print_absent(options, home, "stopped", err) < 0 ? -1 : EXIT_DONE;
+	if (client_find(home, &client, err) < 0)
+		return -1;
+	if (!client)
+		return print_absent(options, home, err) < 0 ? -1 : EXIT_DONE;
 	request.call_case = VENUS__V1__REQUEST__CALL_STOP;
 	request.stop = &call;
 	call.now = options->now;
-	if (client_open(home, false, &client, err) < 0 ||
-	    client_call(client, &request, CLIENT_DEADLINE_MS, &reply, err) < 0)
+	if (client_call(client, &request, CLIENT_DEADLINE_MS, &reply, err) < 0)
 		return -1;
 	pid = reply->stop->pid;
 	client_close(TAKE_PTR(client));

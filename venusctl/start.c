@@ -9,9 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,25 +39,14 @@ static uint64_t now_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-bool start_is_listening(const struct home *home)
+int start_lock(const struct home *home, int *ret_fd, struct err *err)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	size_t length = strlen(home->socket_path);
-
-	if (fd < 0 || length >= sizeof address.sun_path)
-		return false;
-	memcpy(address.sun_path, home->socket_path, length);
-	/* EAGAIN: it listens, and too many others are waiting */
-	return connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 ||
-	       errno == EAGAIN;
-}
-
-static int take_lock(const struct home *home, int *ret_fd, struct err *err)
-{
-	AUTO_CLOSE int fd = open(home->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	AUTO_CLOSE int fd = -1;
 	uint64_t end = now_ms() + LOCK_WAIT_MS;
 
+	if (home_make(home, err) < 0)
+		return -1;
+	fd = open(home->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return err_set_errno(err, errno, "cannot open the lock file %s", home->lock);
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
@@ -265,20 +252,13 @@ static int wait_until_ready(
 	    WEXITSTATUS(status), home->log);
 }
 
-int start_daemon(const struct home *home, bool *ret_started, struct err *err)
+int start_daemon(const struct home *home, struct err *err)
 {
-	AUTO_CLOSE int lock = -1, ready = -1;
-	AUTO_FREE char *program = NULL;
+	AUTO_FREE char *program = find_program();
+	AUTO_CLOSE int ready = -1;
 	pid_t pid;
 
-	if (home_make(home, err) < 0 || take_lock(home, &lock, err) < 0)
-		return -1;
-	*ret_started = false;
-	if (start_is_listening(home))
-		return 0;
-	program = find_program();
 	if (spawn(program, home, &pid, &ready, err) < 0)
 		return -1;
-	*ret_started = true;
 	return wait_until_ready(program, home, pid, ready, err);
 }

@@ -1,17 +1,19 @@
 #ifndef VENUS_CTL_START_H
 #define VENUS_CTL_START_H
 
-#include <stdbool.h>
-
 #include "common/err.h"
 #include "common/home.h"
 
-/* Starts venusd unless somebody listens already, and waits until it is ready; *ret_started says
- * which it was. Of several processes that do this at once one starts a daemon and the others wait
- * for it. Blocks at most about 20 s. ERR_DENIED when the folders are not ours alone,
- * ERR_UNAVAILABLE or ERR_TIMEOUT when no daemon came up. */
-int start_daemon(const struct home *home, bool *ret_started, struct err *err);
-/* Whether something accepts connections on the socket. */
-bool start_is_listening(const struct home *home);
+/*
+ * Starting takes two steps, and the caller looks for a daemon between them: of several processes
+ * that find none at once, one starts it while the others wait for the lock.
+ */
+
+/* Makes the folders that venus uses and takes the lock file; closing *ret_fd releases it. Waits at
+ * most 10 s: ERR_TIMEOUT. ERR_DENIED when the folders are not ours alone. */
+int start_lock(const struct home *home, int *ret_fd, struct err *err);
+/* Starts venusd and waits at most 10 s until it is ready. ERR_UNAVAILABLE or ERR_TIMEOUT when it
+ * does not come up. */
+int start_daemon(const struct home *home, struct err *err);
 
 #endif

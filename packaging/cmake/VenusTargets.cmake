@@ -25,16 +25,19 @@ function(venus_program name)
 	target_link_libraries(${name} PRIVATE venus_flags ${ARG_DEPS})
 endfunction()
 
-# venus_tests(FOLDER DEPS lib...): every *_test.c of tests/unit/FOLDER is one cmocka program and one ctest.
+# venus_tests(FOLDER DEPS lib... [LIBRARY lib]): every *_test.c of tests/unit/FOLDER is one cmocka program and one ctest.
 function(venus_tests folder)
-	cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
+	cmake_parse_arguments(ARG "" "LIBRARY" "DEPS" ${ARGN})
+	if(NOT ARG_LIBRARY)
+		set(ARG_LIBRARY ${folder})
+	endif()
 	file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*_test.c)
 	foreach(source ${sources})
 		get_filename_component(stem ${source} NAME_WE)
 		set(target unit_${folder}_${stem})
 		add_executable(${target} ${source})
 		set_target_properties(${target} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
-		target_link_libraries(${target} PRIVATE venus_flags ${folder} ${ARG_DEPS} cmocka)
+		target_link_libraries(${target} PRIVATE venus_flags ${ARG_LIBRARY} ${ARG_DEPS} cmocka)
 		target_compile_definitions(${target} PRIVATE
 			VENUS_SOURCE_DIR="${PROJECT_SOURCE_DIR}" VENUS_BINARY_DIR="${PROJECT_BINARY_DIR}")
 		add_test(NAME ${target} COMMAND ${target})
