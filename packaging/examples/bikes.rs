@@ -29,6 +29,48 @@ pub struct Row {
     rain_mm: f64,
 }
 
+/// All of them. Shown by their number and the first few, since nobody reads 35 040 rows.
+pub struct Rows(Vec<Row>);
+
+impl Render for Rows {
+    fn render_text(&self) -> String {
+        let mut text = format!("{} rows", self.0.len());
+        for row in self.0.iter().take(3) {
+            let _ = write!(
+                text,
+                "\n  day {}, {:02}:00, {}: {} bicycles at {:.1} °C",
+                row.day, row.hour, row.counter, row.count, row.temperature_c
+            );
+        }
+        text
+    }
+}
+
+/// Bicycles, mean temperature and rain of one day.
+#[derive(Clone, Copy)]
+pub struct Day {
+    day: u32,
+    count: f64,
+    temperature_c: f64,
+    rain_mm: f64,
+}
+
+pub struct Days(Vec<Day>);
+
+impl Render for Days {
+    fn render_text(&self) -> String {
+        let total: f64 = self.0.iter().map(|day| day.count).sum();
+        let wet = self.0.iter().filter(|day| day.is_wet()).count();
+        format!("{} days, {wet} of them wet, {total} bicycles", self.0.len())
+    }
+}
+
+impl Day {
+    fn is_wet(&self) -> bool {
+        self.rain_mm >= 1.0
+    }
+}
+
 /// Days since 1970-01-01 of a date in the Gregorian calendar.
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
@@ -197,8 +239,9 @@ impl Render for Chart {
 }
 
 /// The rows of a counter; "all" stands for every one.
-fn chosen<'a>(rows: &'a [Row], counter: &'a str) -> impl Iterator<Item = &'a Row> + 'a {
-    rows.iter()
+fn chosen<'a>(rows: &'a Rows, counter: &'a str) -> impl Iterator<Item = &'a Row> + 'a {
+    rows.0
+        .iter()
         .filter(move |row| counter == "all" || row.counter == counter)
 }
 
@@ -224,14 +267,14 @@ impl Mean {
 ///
 /// Read and checked; a row that is wrong fails the cell, with its line.
 #[venus::cell]
-pub fn rows() -> Result<Vec<Row>, String> {
+pub fn rows() -> Result<Rows, String> {
     let text = std::fs::read_to_string(FILE).map_err(|error| format!("{FILE}: {error}"))?;
     let mut rows = Vec::with_capacity(40_000);
     for (index, line) in text.lines().enumerate().skip(1) {
         rows.push(parse_row(line).map_err(|what| format!("{FILE}:{}: {what}", index + 1))?);
     }
-    println!("{} rows", rows.len());
-    Ok(rows)
+    println!("{FILE}: {} bytes", text.len());
+    Ok(Rows(rows))
 }
 
 /// # Which counter
@@ -249,9 +292,9 @@ pub fn counter() -> String {
 ///
 /// Bicycles in the year, on a mean day, and in the busiest hour of all.
 #[venus::cell]
-pub fn counters(rows: &[Row]) -> Table {
+pub fn counters(rows: &Rows) -> Table {
     let mut by_name: BTreeMap<&str, (u64, u32)> = BTreeMap::new();
-    for row in rows {
+    for row in &rows.0 {
         let entry = by_name.entry(&row.counter).or_default();
         entry.0 += u64::from(row.count);
         entry.1 = entry.1.max(row.count);
@@ -277,7 +320,7 @@ pub fn counters(rows: &[Row]) -> Table {
 ///
 /// Work has two peaks, leisure one.
 #[venus::cell]
-pub fn hours(rows: &[Row], counter: &str) -> Chart {
+pub fn hours(rows: &Rows, counter: &str) -> Chart {
     let mut means: Vec<[Mean; 2]> = (0..24).map(|_| Default::default()).collect();
     for row in chosen(rows, counter) {
         means[row.hour as usize][(row.weekday >= 5) as usize].add(f64::from(row.count));
@@ -295,7 +338,7 @@ pub fn hours(rows: &[Row], counter: &str) -> Chart {
 
 /// # Months
 #[venus::cell]
-pub fn months(rows: &[Row], counter: &str) -> Chart {
+pub fn months(rows: &Rows, counter: &str) -> Chart {
     let mut totals = vec![0.0; 12];
     let mut days = vec![std::collections::BTreeSet::new(); 12];
     for row in chosen(rows, counter) {
@@ -316,9 +359,9 @@ pub fn months(rows: &[Row], counter: &str) -> Chart {
 
 /// # Days
 ///
-/// Bicycles, mean temperature and rain of each day, for the two cells below.
+/// The rows of a day in one, for the two cells below.
 #[venus::cell]
-pub fn days(rows: &[Row], counter: &str) -> Vec<(u32, f64, f64, f64)> {
+pub fn days(rows: &Rows, counter: &str) -> Days {
     let mut days: BTreeMap<u32, (f64, Mean, Mean)> = BTreeMap::new();
     for row in chosen(rows, counter) {
         let day = days.entry(row.day).or_default();
@@ -326,20 +369,24 @@ pub fn days(rows: &[Row], counter: &str) -> Vec<(u32, f64, f64, f64)> {
         day.1.add(row.temperature_c);
         day.2.add(row.rain_mm);
     }
-    days.iter()
-        .map(|(day, (count, warm, rain))| (*day, *count, warm.get(), rain.get() * 24.0))
-        .collect()
+    let day = |(&day, (count, warm, rain)): (&u32, &(f64, Mean, Mean))| Day {
+        day,
+        count: *count,
+        temperature_c: warm.get(),
+        rain_mm: rain.get() * 24.0,
+    };
+    Days(days.iter().map(day).collect())
 }
 
 /// # Weather
 ///
 /// A straight line through the dry days, and how many riders a wet day loses against it.
 #[venus::cell]
-pub fn weather(days: &[(u32, f64, f64, f64)]) -> Result<Table, String> {
-    let dry: Vec<(f64, f64)> = days
+pub fn weather(days: &Days) -> Result<Table, String> {
+    let (wet, dry): (Vec<Day>, Vec<Day>) = days.0.iter().partition(|day| day.is_wet());
+    let dry: Vec<(f64, f64)> = dry
         .iter()
-        .filter(|day| day.3 < 1.0)
-        .map(|day| (day.2, day.1))
+        .map(|day| (day.temperature_c, day.count))
         .collect();
     if dry.len() < 10 {
         return Err(format!("{} dry days are too few for a line", dry.len()));
@@ -354,8 +401,8 @@ pub fn weather(days: &[(u32, f64, f64, f64)]) -> Result<Table, String> {
     let syy: f64 = dry.iter().map(|p| (p.1 - mean_y).powi(2)).sum();
     let slope = sxy / sxx;
     let mut lost = Mean::default();
-    for day in days.iter().filter(|day| day.3 >= 1.0) {
-        lost.add(1.0 - day.1 / (mean_y + slope * (day.2 - mean_x)));
+    for day in &wet {
+        lost.add(1.0 - day.count / (mean_y + slope * (day.temperature_c - mean_x)));
     }
     let row = |name: &str, value: String| vec![name.to_string(), value];
     Ok(Table {
@@ -377,8 +424,8 @@ pub fn weather(days: &[(u32, f64, f64, f64)]) -> Result<Table, String> {
 ///
 /// The one that is furthest above the mean of the same weekday in the four weeks around it.
 #[venus::cell]
-pub fn outlier(days: &[(u32, f64, f64, f64)], counter: &str) -> Option<String> {
-    let count: BTreeMap<u32, f64> = days.iter().map(|day| (day.0, day.1)).collect();
+pub fn outlier(days: &Days, counter: &str) -> Option<String> {
+    let count: BTreeMap<u32, f64> = days.0.iter().map(|day| (day.day, day.count)).collect();
     let ratio = |day: u32| {
         let mut mean = Mean::default();
         for other in [day.wrapping_sub(14), day.wrapping_sub(7), day + 7, day + 14] {

@@ -39,6 +39,20 @@ impl Sentence {
     }
 }
 
+/// All of a text, in order.
+pub struct Sentences(Vec<Sentence>);
+
+impl Render for Sentences {
+    fn render_text(&self) -> String {
+        let longest = self
+            .0
+            .iter()
+            .max_by_key(|sentence| sentence.words().count());
+        let longest = longest.map_or("", |sentence| sentence.text.as_str());
+        format!("{} sentences; the longest:\n{longest}", self.0.len())
+    }
+}
+
 /// Sentences end with a full stop or a question mark before a blank or the end of the paragraph.
 fn split_sentences(text: &str) -> Vec<Sentence> {
     let mut sentences = Vec::new();
@@ -189,8 +203,8 @@ pub fn text() -> Result<String, String> {
 
 /// # Sentences
 #[venus::cell]
-pub fn sentences(text: &str) -> Vec<Sentence> {
-    split_sentences(text)
+pub fn sentences(text: &str) -> Sentences {
+    Sentences(split_sentences(text))
 }
 
 /// # Which words count
@@ -203,9 +217,9 @@ pub fn everything() -> bool {
 
 /// # Frequent words
 #[venus::cell]
-pub fn frequent(sentences: &[Sentence], everything: bool) -> Counts {
+pub fn frequent(sentences: &Sentences, everything: bool) -> Counts {
     let common: BTreeSet<&str> = COMMON.split_whitespace().collect();
-    let words = sentences.iter().flat_map(|sentence| sentence.words());
+    let words = sentences.0.iter().flat_map(|sentence| sentence.words());
     Counts::of(
         "words",
         words.filter(|word| everything || !common.contains(word.as_str())),
@@ -224,8 +238,8 @@ pub fn length() -> usize {
 ///
 /// Within a sentence, and only those that occur more than once.
 #[venus::cell]
-pub fn together(sentences: &[Sentence], length: usize) -> Counts {
-    let runs = sentences.iter().flat_map(|sentence| {
+pub fn together(sentences: &Sentences, length: usize) -> Counts {
+    let runs = sentences.0.iter().flat_map(|sentence| {
         let words: Vec<String> = sentence.words().collect();
         words
             .windows(length)
@@ -241,9 +255,9 @@ pub fn together(sentences: &[Sentence], length: usize) -> Counts {
 ///
 /// Made once; a new search does not make it again.
 #[venus::cell]
-pub fn index(sentences: &[Sentence]) -> Index {
+pub fn index(sentences: &Sentences) -> Index {
     let mut index: BTreeMap<String, BTreeSet<Place>> = BTreeMap::new();
-    for sentence in sentences {
+    for sentence in &sentences.0 {
         for word in sentence.words() {
             index.entry(word).or_default().insert(sentence.place);
         }
@@ -261,7 +275,7 @@ pub fn query() -> String {
 
 /// # Found
 #[venus::cell]
-pub fn found(index: &Index, sentences: &[Sentence], query: &str) -> Result<Hits, String> {
+pub fn found(index: &Index, sentences: &Sentences, query: &str) -> Result<Hits, String> {
     let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
     let first = words
         .first()
@@ -271,6 +285,7 @@ pub fn found(index: &Index, sentences: &[Sentence], query: &str) -> Result<Hits,
         hits.intersection(&places(word)).copied().collect()
     });
     let sentences = sentences
+        .0
         .iter()
         .filter(|sentence| hits.contains(&sentence.place))
         .cloned()
@@ -285,10 +300,10 @@ pub fn found(index: &Index, sentences: &[Sentence], query: &str) -> Result<Hits,
 ///
 /// Sentences made by going from each two words to one that follows them somewhere in the story.
 #[venus::cell]
-pub fn voice(sentences: &[Sentence]) -> String {
+pub fn voice(sentences: &Sentences) -> String {
     let mut next: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     let mut starts = Vec::new();
-    for sentence in sentences {
+    for sentence in &sentences.0 {
         let words: Vec<String> = sentence.text.split(' ').map(str::to_string).collect();
         if words.len() > 2 {
             starts.push((words[0].clone(), words[1].clone()));
