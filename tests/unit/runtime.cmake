@@ -23,3 +23,5 @@ runtime_object(files files.c)
 add_dependencies(runtime venus-worker)
 venus_tests(runtime)
 target_sources(unit_runtime_text_test PRIVATE ${PROJECT_SOURCE_DIR}/venusd/runtime/text.c)
+# These run compilers, which on a busy machine takes its time.
+set_tests_properties(unit_runtime_crate_test unit_runtime_std_test PROPERTIES TIMEOUT 600)
