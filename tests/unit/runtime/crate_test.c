@@ -89,7 +89,7 @@ static void check_toolchain(const char *rustc, const char *purpose)
 		skip();
 		return;
 	}
-	toolchain_compile(&toolchain, "--crate-type dylib --crate-name venus -C opt-level=1",
+	toolchain_compile(&toolchain, "--crate-type dylib --crate-name venus",
 	    "venusd/runtime/rust/venus/src/lib.rs");
 	toolchain_compile(&toolchain,
 	    "--crate-type cdylib -C link-arg=-Wl,--unresolved-symbols=ignore-all --extern "
