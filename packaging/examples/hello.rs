@@ -8,7 +8,7 @@
 use venus::prelude::*;
 
 /// How many terms are summed up.
-const STEPS: usize = 12;
+const STEPS: usize = 6;
 
 /// A table that knows how to show itself, as text and as HTML.
 pub struct Table {
