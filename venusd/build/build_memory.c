@@ -315,12 +315,18 @@ static struct build_failure *failure_find(struct build *build, const struct dige
 	return NULL;
 }
 
+/* A file that was not there is in no list of inputs: it may be there the next time. */
+static bool is_of_missing_file(const char *diagnostics)
+{
+	return strstr(diagnostics, "couldn't read ") || strstr(diagnostics, "\"E0583\"");
+}
+
 void build_failure_put(struct build *build, const struct digest *key, const char *diagnostics,
     const struct build_inputs *inputs)
 {
 	struct build_failure *failure;
 
-	if (strlen(diagnostics) > FAILURE_MAX_BYTES)
+	if (strlen(diagnostics) > FAILURE_MAX_BYTES || is_of_missing_file(diagnostics))
 		return;
 	uv_mutex_lock(&build->memory_lock);
 	failure = failure_find(build, key);

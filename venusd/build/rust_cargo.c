@@ -286,33 +286,58 @@ static char *first_error(const char *text)
 	return line.length > 0 ? buf_take(&line) : mem_strdup("cargo failed without saying why");
 }
 
+/* Where the manifest's path, which cargo writes absolute or relative to where it runs, stands in a
+ * text. False: nowhere. */
+static bool find_manifest(
+    const struct rust_cargo *cargo, const char *text, const char **ret_start, const char **ret_end)
+{
+	const char *base = cargo->place ? strrchr(cargo->place, '/') : NULL;
+	AUTO_FREE char *tail = base ? mem_printf("%s/Cargo.toml", base) : NULL;
+	const char *at = tail ? strstr(text, tail) : NULL;
+
+	if (!at)
+		return false;
+	*ret_end = at + strlen(tail);
+	while (at > text && !strchr(" `\n\"(", at[-1]))
+		at--;
+	*ret_start = at;
+	return true;
+}
+
 /* The manifest is not the user's file: it is the block to them. */
 static char *without_manifest(const struct rust_cargo *cargo, const char *text)
 {
-	AUTO_FREE char *path = mem_printf("%s/Cargo.toml", cargo->place ? cargo->place : "/");
 	struct buf out = BUF_INIT;
-	const char *at;
+	const char *start, *end;
 
-	while ((at = strstr(text, path))) {
-		buf_add(&out, text, (size_t)(at - text));
+	while (find_manifest(cargo, text, &start, &end)) {
+		buf_add(&out, text, (size_t)(start - text));
 		buf_add_text(&out, "the cargo block");
-		text = at + strlen(path);
+		text = end;
 	}
 	buf_add_text(&out, text);
 	return buf_take(&out);
 }
 
+/* The manifest's line that a message speaks of: "PATH:2:9", or "at line 2, column 9". 0: none. */
+static uint32_t manifest_line(const struct rust_cargo *cargo, const char *text)
+{
+	const char *number = strstr(text, "at line ");
+	const char *start, *end;
+
+	if (find_manifest(cargo, text, &start, &end) && *end == ':')
+		return (uint32_t)strtoul(end + 1, NULL, 10);
+	return number ? (uint32_t)strtoul(number + strlen("at line "), NULL, 10) : 0;
+}
+
 /* The block's line that a message speaks of: by number, or by the name of a dependency. 0: none. */
 static uint32_t block_line(const struct rust_cargo *cargo, const char *text)
 {
-	const char *number = strstr(text, "at line ");
-	uint32_t line = 0;
+	uint32_t line;
 
 	if (!cargo->block)
 		return 0;
-	if (number)
-		line = rust_manifest_block_line(
-		    &cargo->manifest, cargo->block, (uint32_t)strtoul(number + 8, NULL, 10));
+	line = rust_manifest_block_line(&cargo->manifest, cargo->block, manifest_line(cargo, text));
 	for (const char *at = strchr(text, '`'); at && line == 0; at = strchr(at + 1, '`')) {
 		AUTO_FREE char *name = mem_strndup(at + 1, strcspn(at + 1, "` =@\n"));
 

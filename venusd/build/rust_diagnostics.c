@@ -167,7 +167,7 @@ static void add_child(const struct reader *reader, Venus__V1__Problem *problem, 
 	struct place place, inner;
 	Venus__V1__Note *note;
 
-	if (problem->n_notes >= RUST_DIAGNOSTIC_LINES || strstr(message, "` on by default") ||
+	if (problem->n_notes >= RUST_DIAGNOSTIC_LINES || strstr(message, " on by default") ||
 	    strncmp(message, "the lint level is defined here", 30) == 0)
 		return;
 	note = build_problem_note(problem, text_of(child, "level"), message);
