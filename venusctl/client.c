@@ -32,6 +32,8 @@
  * somebody else put there.
  */
 
+#define RETRY_START_MS 300
+
 struct client {
 	const struct home *home;
 	bool start_daemon, started_daemon;
@@ -164,8 +166,14 @@ static int connect_or_start(struct client *client, struct err *err)
 	if (result <= 0)
 		return result;
 	disconnect(client);
-	if (start_daemon(client->home, err) < 0)
-		return -1;
+	if (start_daemon(client->home, err) < 0) {
+		if (err->code != ERR_UNAVAILABLE)
+			return -1;
+		/* a daemon that is just ending still holds its home for a moment */
+		(void)poll(NULL, 0, RETRY_START_MS);
+		if (start_daemon(client->home, err) < 0)
+			return -1;
+	}
 	client->started_daemon = true;
 	result = dial(client, err);
 	if (result <= 0)

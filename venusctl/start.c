@@ -256,7 +256,7 @@ int start_daemon(const struct home *home, struct err *err)
 {
 	AUTO_FREE char *program = find_program();
 	AUTO_CLOSE int ready = -1;
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (spawn(program, home, &pid, &ready, err) < 0)
 		return -1;
