@@ -419,12 +419,13 @@ static void step_run(struct exec *exec)
 	run.symbol = exec->request.code->symbol;
 	run.glue_object = slot_object_number(exec->slot, &exec->request.code->glue_object);
 	run.glue_symbol = exec->request.code->glue_symbol;
+	run.cell_name = (char *)(uintptr_t)exec->request.cell; /* only read while packing */
 	run.n_args = exec->request.input_count;
 	run.args = exec->numbers;
 	run.value = exec->slot->next_value + 1;
 	run.n_widgets = count;
 	run.widgets = list;
-	run.folder = (char *)(uintptr_t)exec->request.folder; /* only read while packing */
+	run.folder = (char *)(uintptr_t)exec->request.folder;
 	run.text_limit_bytes = LIMIT_TEXT_SHOWN;
 	request.kind_case = VENUS__WORKER__TO_WORKER__KIND_RUN;
 	request.run = &run;
