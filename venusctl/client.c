@@ -1,154 +1,44 @@
 #include "venusctl/client.h"
 
 #include <errno.h>
-#include <nng/nng.h>
-#include <nng/protocol/reqrep0/req.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/random.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/mem.h"
+#include "venusctl/clock.h"
+#include "venusctl/link.h"
 #include "venusctl/start.h"
 
 /*
- * One nng REQ socket with one dialer. nng redials silently and would wait for ever, so the first
- * dial is synchronous (it fails at once when nobody is there), and nng's pipe callbacks tell of a
- * connection that went away. They run on nng's threads and only set a flag and write to an eventfd;
- * everything else happens on the caller's thread, which polls that descriptor, nng's own for
- * replies, and the caller's. A socket whose connection was lost is thrown away and a new one is
- * opened.
+ * One connection (link.c), one request at a time. While a reply is awaited the caller's descriptor
+ * is polled too, and its ticks are given. A connection that is lost, or whose peer sends what is no
+ * reply, is not used again.
  *
- * Nothing here looks for the daemon with a bare connect(): a listener of nng 1.5.2 that meets a
- * peer which goes away before the protocol's first eight bytes accepts nobody any more.
- *
- * The peer's user is checked before nng may use the connection, so nothing is sent to a socket that
- * somebody else put there.
+ * A connection is made to speak, never to see whether somebody listens: a listener of nng 1.5.2
+ * that meets a peer which goes away before the protocol's first eight bytes accepts nobody any
+ * more.
  */
 
-#define RETRY_START_MS 300
+#define CONNECT_WAIT_MS 10000
+#define RETRY_START_MS	300
 
 struct client {
 	const struct home *home;
 	bool start_daemon, started_daemon;
 	const struct client_watch *watch;
-	bool is_open;
-	nng_socket socket;
-	int reply_fd;	    /* nng's: readable when a reply is there */
-	int lost_fd;	    /* eventfd */
-	atomic_bool denied; /* the peer is another user's; set before the dial returns */
+	struct link link;
 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* ---- connection ---- */
-
-static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *payload)
-{
-	struct client *client = payload;
-	uint64_t uid = UINT64_MAX, one = 1;
-
-	if (event == NNG_PIPE_EV_ADD_PRE) {
-		if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) == 0 && uid == geteuid())
-			return;
-		client->denied = true;
-		(void)nng_pipe_close(pipe); /* it may be closed already */
-	} else if (write(client->lost_fd, &one, sizeof one) < 0) {
-		return; /* the counter is at its limit: it is readable already */
-	}
-}
-
-static void disconnect(struct client *client)
-{
-	if (client->is_open)
-		(void)nng_close(
-		    client->socket); /* waits for the callbacks; fails only when closed before */
-	client->is_open = false;
-	if (client->lost_fd >= 0)
-		(void)close(client->lost_fd);
-	client->lost_fd = -1;
-}
-
-/* nng starts its threads here. They inherit a mask that blocks everything, so that signals are the
- * caller's alone. */
-static int open_req(nng_socket *ret_socket)
-{
-	sigset_t all, before;
-	int failed;
-
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	failed = nng_req0_open(ret_socket);
-	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return failed;
-}
-
-static int open_socket(struct client *client, struct err *err)
-{
-	int failed = open_req(&client->socket);
-
-	if (failed)
-		return err_set(
-		    err, ERR_UNAVAILABLE, "cannot open a socket: %s", nng_strerror(failed));
-	client->is_open = true;
-	client->denied = false;
-	client->lost_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (client->lost_fd < 0)
-		return err_set_errno(err, errno, "cannot make an event descriptor");
-	if ((failed = nng_socket_set_size(client->socket, NNG_OPT_RECVMAXSZ, CLIENT_REPLY_MAX)) ||
-	    (failed = nng_socket_set_ms(
-		 client->socket, NNG_OPT_REQ_RESENDTIME, NNG_DURATION_INFINITE)) ||
-	    (failed = nng_socket_get_int(client->socket, NNG_OPT_RECVFD, &client->reply_fd)) ||
-	    (failed = nng_pipe_notify(client->socket, NNG_PIPE_EV_ADD_PRE, on_pipe, client)) ||
-	    (failed = nng_pipe_notify(client->socket, NNG_PIPE_EV_REM_POST, on_pipe, client)))
-		return err_set(
-		    err, ERR_UNAVAILABLE, "cannot set up a socket: %s", nng_strerror(failed));
-	return 0;
-}
 
 /* 1: nobody is there. */
 static int dial(struct client *client, struct err *err)
 {
-	const char *path = client->home->socket_path;
-	int failed;
-
-	disconnect(client);
-	if (open_socket(client, err) < 0)
-		return -1;
-	failed = nng_dial(client->socket, client->home->url, NULL, 0);
-	if (client->denied)
-		return err_set(err, ERR_DENIED,
-		    "the socket %s belongs to another user, and nothing was sent to it: set "
-		    "VENUS_HOME to a "
-		    "folder of your own",
-		    path);
-	switch (failed) {
-	case 0: return 0;
-	case NNG_ENOENT:
-	case NNG_ECONNREFUSED: return 1;
-	case NNG_EPERM:
-		return err_set(err, ERR_DENIED,
-		    "you may not use the socket %s: it belongs to another user", path);
-	case NNG_ETIMEDOUT:
-		return err_set(err, ERR_TIMEOUT,
-		    "what listens at %s does not answer: end it (see venusctl logs), and try again",
-		    path);
-	default:
-		return err_set(err, ERR_UNAVAILABLE, "cannot reach venusd at %s: %s", path,
-		    nng_strerror(failed));
-	}
+	return link_open(
+	    &client->link, client->home->socket_path, clock_ms() + CONNECT_WAIT_MS, err);
 }
 
 /* 1: nobody is there, and none is to be started. */
@@ -159,13 +49,11 @@ static int connect_or_start(struct client *client, struct err *err)
 
 	if (result <= 0 || !client->start_daemon)
 		return result;
-	disconnect(client);
 	if (start_lock(client->home, &lock, err) < 0)
 		return -1;
 	result = dial(client, err); /* somebody else may have been faster */
 	if (result <= 0)
 		return result;
-	disconnect(client);
 	if (start_daemon(client->home, err) < 0) {
 		if (err->code != ERR_UNAVAILABLE)
 			return -1;
@@ -195,7 +83,7 @@ static struct client *new_client(const struct home *home, bool start_daemon_too)
 
 	client->home = home;
 	client->start_daemon = start_daemon_too;
-	client->lost_fd = -1;
+	client->link = (struct link)LINK_INIT;
 	return client;
 }
 
@@ -231,7 +119,7 @@ void client_close(struct client *client)
 {
 	if (!client)
 		return;
-	disconnect(client);
+	link_close(&client->link);
 	free(client);
 }
 
@@ -241,26 +129,6 @@ void client_set_watch(struct client *client, const struct client_watch *watch)
 }
 
 /* ---- one request ---- */
-
-static int send_request(struct client *client, const Venus__V1__Request *request, struct err *err)
-{
-	nng_msg *message;
-	int failed = nng_msg_alloc(&message, venus__v1__request__get_packed_size(request));
-
-	if (failed)
-		return err_set(err, ERR_FULL, "cannot make a request: %s", nng_strerror(failed));
-	(void)venus__v1__request__pack(
-	    request, nng_msg_body(message)); /* the size that was asked for */
-	failed = nng_sendmsg(client->socket, message, NNG_FLAG_NONBLOCK);
-	if (failed) {
-		nng_msg_free(message);
-		return failed == NNG_EAGAIN
-			   ? 1
-			   : err_set(err, ERR_UNAVAILABLE, "cannot send to venusd: %s",
-				 nng_strerror(failed));
-	}
-	return 0;
-}
 
 static int fail_deadline(const struct client *client, uint64_t deadline_ms, struct err *err)
 {
@@ -276,60 +144,50 @@ static int do_watch(
 		return 0;
 	if (events && watch->ready(watch->payload, err) < 0)
 		return -1;
-	if (watch->tick_ms && now_ms() >= *next_tick) {
-		*next_tick = now_ms() + watch->tick_ms;
+	if (watch->tick_ms && clock_ms() >= *next_tick) {
+		*next_tick = clock_ms() + watch->tick_ms;
 		return watch->tick(watch->payload, err);
 	}
 	return 0;
 }
 
-/* Waits until there is something to receive. 1: the connection is lost. */
+/* Waits until there is something to receive. */
 static int wait_for_reply(
     struct client *client, uint64_t end, uint64_t deadline_ms, struct err *err)
 {
 	const struct client_watch *watch = client->watch;
-	uint64_t next_tick = watch && watch->tick_ms ? now_ms() + watch->tick_ms : UINT64_MAX;
+	uint64_t next_tick = watch && watch->tick_ms ? clock_ms() + watch->tick_ms : UINT64_MAX;
 
 	for (;;) {
-		struct pollfd items[3] = {{.fd = client->reply_fd, .events = POLLIN},
-		    {.fd = client->lost_fd, .events = POLLIN},
+		struct pollfd items[2] = {{.fd = client->link.fd, .events = POLLIN},
 		    {.fd = watch ? watch->fd : -1, .events = POLLIN}};
-		uint64_t now = now_ms(), until = end < next_tick ? end : next_tick;
+		uint64_t now = clock_ms(), until = end < next_tick ? end : next_tick;
 
 		if (now >= end)
 			return fail_deadline(client, deadline_ms, err);
-		if (poll(items, 3, until > now ? (int)(until - now) : 0) < 0) {
+		if (poll(items, 2, until > now ? (int)(until - now) : 0) < 0) {
 			if (errno == EINTR)
 				continue;
 			return err_set_errno(err, errno, "cannot wait for venusd");
 		}
-		if (do_watch(watch, items[2].revents, &next_tick, err) < 0)
+		if (do_watch(watch, items[1].revents, &next_tick, err) < 0)
 			return -1;
 		if (items[0].revents)
 			return 0;
-		if (items[1].revents)
-			return 1;
 	}
 }
 
-/* Sends and receives. 1: the connection is lost. */
-static int exchange(struct client *client, const Venus__V1__Request *request, uint64_t end,
-    uint64_t deadline_ms, nng_msg **ret_message, struct err *err)
+/* Sends and receives; the reply is borrowed from the link. 1: the connection is lost. */
+static int exchange(struct client *client, const struct buf *request, uint64_t end,
+    uint64_t deadline_ms, const uint8_t **ret_bytes, size_t *ret_length, struct err *err)
 {
-	int result = send_request(client, request, err);
+	int result = link_send(&client->link, request->data, request->length, end, err);
 
-	while (result == 0) {
-		int failed;
-
-		result = wait_for_reply(client, end, deadline_ms, err);
-		if (result)
-			break;
-		failed = nng_recvmsg(client->socket, ret_message, NNG_FLAG_NONBLOCK);
-		if (failed == 0)
-			return 0;
-		if (failed != NNG_EAGAIN)
-			return err_set(err, ERR_UNAVAILABLE, "cannot receive from venusd: %s",
-			    nng_strerror(failed));
+	*ret_bytes = NULL;
+	while (result == 0 && !*ret_bytes) {
+		if (wait_for_reply(client, end, deadline_ms, err) < 0)
+			return -1;
+		result = link_receive(&client->link, CLIENT_REPLY_MAX, ret_bytes, ret_length, err);
 	}
 	return result;
 }
@@ -388,16 +246,48 @@ static int check_reply(const struct client *client, const Venus__V1__Request *re
 	return 0;
 }
 
+/* As exchange, but a connection that is not there or is lost is made anew once. */
+static int exchange_twice(struct client *client, const struct buf *request, uint64_t deadline_ms,
+    const uint8_t **ret_bytes, size_t *ret_length, struct err *err)
+{
+	uint64_t end = clock_ms() + deadline_ms;
+	int result = 1;
+
+	if (client->link.fd >= 0)
+		result = exchange(client, request, end, deadline_ms, ret_bytes, ret_length, err);
+	if (result <= 0)
+		return result;
+	result = connect_or_start(client, err);
+	if (result > 0)
+		(void)fail_absent(client->home, err);
+	if (result)
+		return err_prefix(err, "the connection to venusd was lost");
+	result = exchange(client, request, end, deadline_ms, ret_bytes, ret_length, err);
+	if (result > 0)
+		return err_set(err, ERR_UNAVAILABLE,
+		    "the connection to venusd at %s was lost twice: its log %s may say why",
+		    client->home->socket_path, client->home->log);
+	return result;
+}
+
+static void pack(const Venus__V1__Request *request, struct buf *buf)
+{
+	size_t length = venus__v1__request__get_packed_size(request);
+
+	buf_reserve(buf, length + 1);
+	buf->length = venus__v1__request__pack(request, (uint8_t *)buf->data);
+}
+
 int client_call(struct client *client, const Venus__V1__Request *call, uint64_t deadline_ms,
     Venus__V1__Reply **ret_reply, struct err *err)
 {
 	AUTO_REPLY Venus__V1__Reply *reply = NULL;
 	Venus__V1__Request request = *call;
 	char name[] = "venusctl " VENUS_VERSION;
-	uint64_t end = now_ms() + deadline_ms;
-	nng_msg *message = NULL;
+	AUTO_BUF struct buf packed = BUF_INIT;
+	const uint8_t *bytes;
 	uint8_t id[16];
-	int result;
+	size_t length;
 
 	if (getrandom(id, sizeof id, 0) != (ssize_t)sizeof id)
 		return err_set_errno(err, errno, "cannot get random bytes");
@@ -406,23 +296,13 @@ int client_call(struct client *client, const Venus__V1__Request *call, uint64_t 
 	request.id = (ProtobufCBinaryData){sizeof id, id};
 	request.client = name;
 	request.deadline_ms = deadline_ms;
-	result = exchange(client, &request, end, deadline_ms, &message, err);
-	if (result > 0) {
-		result = connect_or_start(client, err);
-		if (result > 0)
-			(void)fail_absent(client->home, err);
-		if (result)
-			return err_prefix(err, "the connection to venusd was lost");
-		result = exchange(client, &request, end, deadline_ms, &message, err);
-	}
-	if (result > 0)
-		return err_set(err, ERR_UNAVAILABLE,
-		    "the connection to venusd at %s was lost twice: its log %s may say why",
-		    client->home->socket_path, client->home->log);
-	if (result < 0)
+	pack(&request, &packed);
+	if (exchange_twice(client, &packed, deadline_ms, &bytes, &length, err) < 0) {
+		link_close(&client->link); /* what comes after a failure belongs to nothing */
 		return -1;
-	reply = venus__v1__reply__unpack(NULL, nng_msg_len(message), nng_msg_body(message));
-	nng_msg_free(message);
+	}
+	reply = venus__v1__reply__unpack(NULL, length, bytes);
+	buf_clear(&client->link.in);
 	if (check_reply(client, &request, reply, err) < 0)
 		return -1;
 	*ret_reply = TAKE_PTR(reply);

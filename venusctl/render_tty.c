@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 
 #include "common/mem.h"
+#include "venusctl/clock.h"
 #include "venusctl/format.h"
 #include "venusctl/render_text.h"
 #include "venusctl/text_safe.h"
@@ -39,14 +39,6 @@ struct tty {
 	unsigned frame;
 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* ---- which cells run ---- */
 
 static void forget_cell(struct tty *tty, const char *cell)
@@ -72,7 +64,7 @@ static void note_cell(struct tty *tty, const Venus__V1__CellStarted *started)
 	running = &tty->running[tty->running_count++];
 	running->cell = mem_strdup(started->cell);
 	running->is_compiling = started->action == VENUS__V1__CELL_STARTED__ACTION__COMPILE;
-	running->since_ms = now_ms();
+	running->since_ms = clock_ms();
 }
 
 static void note_progress(struct tty *tty, const char *text)
@@ -129,7 +121,7 @@ static void add_row(struct tty *tty, const char *text, size_t columns)
 static void add_running(struct tty *tty, const struct running *running, size_t columns)
 {
 	AUTO_BUF struct buf line = BUF_INIT;
-	uint64_t elapsed_ms = now_ms() - running->since_ms;
+	uint64_t elapsed_ms = clock_ms() - running->since_ms;
 
 	text_add_safe_text(&line, running->cell, TEXT_LINE);
 	buf_add_text(&line, running->is_compiling ? "  compiling  " : "  running  ");

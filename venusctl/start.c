@@ -11,12 +11,12 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
 #include "common/file.h"
 #include "common/mem.h"
+#include "venusctl/clock.h"
 
 /*
  * Starting the daemon. Whoever finds nobody at the socket takes the lock file, looks again (another
@@ -31,18 +31,10 @@
 #define END_WAIT_MS   1000
 #define READY_FD      3
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail with this clock */
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 int start_lock(const struct home *home, int *ret_fd, struct err *err)
 {
 	AUTO_CLOSE int fd = -1;
-	uint64_t end = now_ms() + LOCK_WAIT_MS;
+	uint64_t end = clock_ms() + LOCK_WAIT_MS;
 
 	if (home_make(home, err) < 0)
 		return -1;
@@ -52,7 +44,7 @@ int start_lock(const struct home *home, int *ret_fd, struct err *err)
 	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return err_set_errno(err, errno, "cannot lock %s", home->lock);
-		if (now_ms() >= end)
+		if (clock_ms() >= end)
 			return err_set(err, ERR_TIMEOUT,
 			    "another process has been starting venusd for %d s and holds %s: end "
 			    "it, and "
@@ -184,12 +176,12 @@ static int spawn(
  * time is up. */
 static int read_line(int fd, char *line, size_t size)
 {
-	uint64_t end = now_ms() + READY_WAIT_MS;
+	uint64_t end = clock_ms() + READY_WAIT_MS;
 	size_t length = 0;
 
 	for (;;) {
 		struct pollfd item = {.fd = fd, .events = POLLIN};
-		uint64_t now = now_ms();
+		uint64_t now = clock_ms();
 		ssize_t got;
 
 		line[length] = 0;
@@ -214,10 +206,10 @@ static int read_line(int fd, char *line, size_t size)
  * waited for. */
 static bool has_ended(pid_t pid, int *ret_status)
 {
-	uint64_t end = now_ms() + END_WAIT_MS;
+	uint64_t end = clock_ms() + END_WAIT_MS;
 
 	while (waitpid(pid, ret_status, WNOHANG) != pid) {
-		if (now_ms() >= end)
+		if (clock_ms() >= end)
 			return false;
 		(void)poll(NULL, 0, 2);
 	}

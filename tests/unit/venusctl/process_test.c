@@ -356,7 +356,7 @@ static void test_exit_codes(void **state)
 	    {"newer", 3, "", "this venusctl is older than the venusd"},
 	    {"older", 3, "", "is older than this venusctl"},
 	    {"garbage", 3, "", "sent a reply that is not understood"},
-	    {"oversize", 3, "", "was lost twice"},
+	    {"oversize", 3, "", "bytes; at most 1048576 are taken"},
 	    {"wrong-id", 3, "", "a reply that does not belong to the request"},
 	    {"short-run", 3, "", "a run id of 3 bytes"},
 	    {"forget", 3, "", "venusd was restarted and does not know the run"},
