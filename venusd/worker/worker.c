@@ -323,7 +323,7 @@ static int take_answer(struct worker *worker, const Venus__Worker__FromWorker *m
 	AUTO(request_free_p) struct request *request = NULL;
 	struct request *first = worker->requests;
 
-	if (!first || first->seq > worker->last_sent)
+	if (!first)
 		return err_set(err, ERR_INVALID, "an answer to nothing that was asked");
 	if (message->kind_case != first->answer_kind)
 		return err_set(err, ERR_INVALID, "an answer of another kind than what was asked");

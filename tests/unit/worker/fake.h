@@ -13,6 +13,7 @@
 #include "tests/unit/worker/fixture.h"
 #include "venusd/worker/worker_internal.h"
 
+#define MANY_WORDS 90	  /* after which that mode exits: more than are read in one turn */
 #define FAKE_BYTES 100000 /* of the value of a good Done */
 
 struct fake {
@@ -135,7 +136,7 @@ static inline void fake_done(struct fake *fake)
 	done.n_displays = 1;
 	message.kind_case = VENUS__WORKER__FROM_WORKER__KIND_DONE;
 	message.done = &done;
-	if (strcmp(fake->mode, "noack") == 0)
+	if (strncmp(fake->mode, "noack", 5) == 0)
 		fake->received = 0;
 	fake_send(fake, &message, fds, (size_t)fd_count);
 	if (strcmp(fake->mode, "twice") == 0)
@@ -294,6 +295,8 @@ static inline int fake_main(const char *mode)
 		fake_receive(&fake);
 		fake_answer(&fake);
 		if (strcmp(mode, "last-words") == 0)
+			_exit(9);
+		if (strcmp(mode, "many-words") == 0 && fake.received == 1 + MANY_WORDS)
 			_exit(9);
 	}
 }

@@ -156,21 +156,27 @@ static void test_environment(void **state)
 
 static void test_clean_child(void **state)
 {
-	struct fixture *fixture = *state;
+	struct fixture *fixture = *state, other = {0};
 	struct seen seen = {0};
+	struct err err;
 	AUTO_BUF struct buf text = BUF_INIT;
 	int planted[40];
 
-	for (size_t i = 0; i < ARRAY_LENGTH(planted);
-	     i++) /* not close-on-exec, and one is likely to be number 10 */
+	/* Not close-on-exec, so venus-spawn itself gets them, and one is likely to be number 10. */
+	for (size_t i = 0; i < ARRAY_LENGTH(planted); i++)
 		planted[i] = dup(STDERR_FILENO);
-	start_own(fixture, "look", LIMIT, &seen);
+	assert_int_equal(
+	    spawner_open(&fixture->loop, spawn_path, on_spawner_lost, &other, &other.spawner, &err),
+	    0);
+	other.loop = fixture->loop;
+	start_own(&other, "look", LIMIT, &seen);
 	run_until(fixture, seen.exits);
 	assert_exit(&seen, CHILD_EXITED, 0);
 	read_output(seen.child, CHILD_STDOUT, &text);
 	assert_string_equal(
 	    text.data, "0 1 2 10 blocked=0 ignored=0 leader=1 group=1 core=0 umask=022 stdin=0\n");
 	seen_free(&seen);
+	spawner_close(other.spawner);
 	for (size_t i = 0; i < ARRAY_LENGTH(planted); i++)
 		(void)close(planted[i]);
 }
@@ -468,41 +474,84 @@ static void test_forest(void **state)
 	free(seen);
 }
 
+static char state_of(pid_t pid)
+{
+	AUTO_FREE char *path = mem_printf("/proc/%d/stat", pid);
+	AUTO_FCLOSE FILE *file = fopen(path, "re");
+	char letter = 'X';
+
+	if (file && fscanf(file, "%*d (%*[^)]) %c", &letter) != 1)
+		letter = 'X';
+	return letter;
+}
+
+/* What a child left behind while it runs itself is not taken for another's leftover. */
+static void test_orphan_of_living(void **state)
+{
+	struct fixture *fixture = *state;
+	struct seen seen = {0};
+	AUTO_BUF struct buf text = BUF_INIT;
+	pid_t orphan;
+
+	start_shell(fixture, "(sleep 1000 & echo $!); exec sleep 1000", &seen);
+	run_until(fixture, seen.sizes[CHILD_STDOUT]);
+	read_output(seen.child, CHILD_STDOUT, &text);
+	orphan = atoi(text.data);
+	for (int i = 0; i < 5; i++) {
+		struct seen other = {0};
+
+		start_shell(fixture, "exit 0", &other);
+		run_until(fixture, other.exits);
+		seen_free(&other);
+	}
+	assert_in_set((unsigned char)state_of(orphan), ((uintmax_t[]){'S', 'R', 'D'}), 3);
+	child_kill(seen.child, SIGKILL);
+	run_until(fixture, seen.exits);
+	wait_gone(orphan);
+	seen_free(&seen);
+}
+
+/* However many descriptors are left, a start works or is refused with the reason, and costs none in
+ * the end. */
 static void test_no_descriptors(void **state)
 {
-	enum { COUNT = 8 };
 	struct fixture *fixture = *state;
-	struct seen seen[COUNT] = {0}, last = {0};
+	struct seen running = {0};
 	pid_t spawn = spawner_pid(fixture->spawner);
-	struct rlimit few, many;
-	unsigned refused = 0;
+	struct rlimit many, few;
+	unsigned refused = 0, started = 0;
+	size_t used;
 
 	/* Once something was started venus-spawn has set itself up, and will not raise its limit
 	 * again. */
-	start_shell(fixture, "exit 0", &last);
-	run_until(fixture, last.exits);
-	seen_free(&last);
+	start_own(fixture, "talk", LIMIT, &running);
+	run_until(fixture, child_pid(running.child));
+	used = count_fds(spawn);
 	assert_int_equal(prlimit(spawn, RLIMIT_NOFILE, NULL, &many), 0);
-	few = (struct rlimit){.rlim_cur = 20, .rlim_max = many.rlim_max};
-	assert_int_equal(prlimit(spawn, RLIMIT_NOFILE, &few, NULL), 0);
-	for (int i = 0; i < COUNT; i++)
-		start_shell(fixture, "exec sleep 1000", &seen[i]);
-	for (int i = 0; i < COUNT; i++) {
-		run_until(fixture, child_pid(seen[i].child) || seen[i].exits);
-		if (!seen[i].exits)
-			continue;
-		assert_exit(&seen[i], CHILD_NOT_STARTED, EMFILE);
-		refused++;
+	for (unsigned left = 0; left < 16; left++) {
+		struct seen seen = {0};
+
+		few = (struct rlimit){.rlim_cur = used + left, .rlim_max = many.rlim_max};
+		assert_int_equal(prlimit(spawn, RLIMIT_NOFILE, &few, NULL), 0);
+		start_own(fixture, "talk", LIMIT, &seen);
+		run_until(fixture, child_pid(seen.child) || seen.exits);
+		if (seen.exits) {
+			assert_exit(&seen, CHILD_NOT_STARTED, EMFILE);
+			assert_non_null(strstr(seen.exit.failed, "descriptors"));
+			refused++;
+		} else {
+			started++;
+		}
+		seen_free(&seen);
+		while (count_fds(spawn) != used) {
+			(void)uv_run(&fixture->loop, UV_RUN_NOWAIT);
+			(void)sched_yield();
+		}
 	}
-	assert_in_range(refused, 1, COUNT - 1);
-	for (int i = 0; i < COUNT; i++)
-		seen_free(&seen[i]);
-	assert_int_equal(prlimit(spawn, RLIMIT_NOFILE, &many, NULL), 0);
-	last = (struct seen){0};
-	start_shell(fixture, "exit 5", &last);
-	run_until(fixture, last.exits);
-	assert_exit(&last, CHILD_EXITED, 5);
-	seen_free(&last);
+	assert_in_range(refused, 8, 15);
+	assert_in_range(started, 1, 8);
+	assert_int_equal(running.exits, 0);
+	seen_free(&running);
 }
 
 static void test_lost(void **state)
@@ -539,14 +588,14 @@ static void test_lost(void **state)
 	assert_int_equal(fixture->lost, 1);
 }
 
-static void test_parent_dies(void **state)
+static pid_t start_parent(int *ret_spawn, int *ret_child)
 {
-	int fds[2], spawn, child;
+	AUTO_CLOSE int read_fd = -1;
 	char line[64] = {0};
+	int fds[2];
 	pid_t parent;
 
-	(void)state;
-	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	parent = fork();
 	if (parent == 0) {
 		(void)dup2(fds[1], 1);
@@ -554,14 +603,43 @@ static void test_parent_dies(void **state)
 		_exit(1);
 	}
 	(void)close(fds[1]);
-	assert_true(read(fds[0], line, sizeof line - 1) > 0);
-	assert_int_equal(sscanf(line, "%d %d", &spawn, &child), 2);
-	assert_int_equal(kill(child, 0), 0);
+	read_fd = fds[0];
+	assert_true(read(read_fd, line, sizeof line - 1) > 0);
+	assert_int_equal(sscanf(line, "%d %d", ret_spawn, ret_child), 2);
+	assert_int_equal(kill(*ret_child, 0), 0);
+	return parent;
+}
+
+static void test_parent_dies(void **state)
+{
+	int spawn, child;
+	pid_t parent = start_parent(&spawn, &child);
+
+	(void)state;
 	assert_int_equal(kill(parent, SIGKILL), 0);
 	assert_int_equal(waitpid(parent, NULL, 0), parent);
 	wait_gone(spawn);
 	wait_gone(child);
-	(void)close(fds[0]);
+}
+
+/* A child dies with venus-spawn also when there is no venusd to see to it. */
+static void test_both_die(void **state)
+{
+	int spawn, child;
+	pid_t parent = start_parent(&spawn, &child);
+
+	(void)state;
+	assert_int_equal(kill(parent, SIGSTOP), 0);
+	assert_int_equal(waitpid(parent, NULL, WUNTRACED), parent);
+	assert_int_equal(kill(spawn, SIGKILL), 0);
+	while (state_of(child) != 'X' && state_of(child) != 'Z') {
+		(void)waitpid(child, NULL, WNOHANG);
+		(void)sched_yield();
+	}
+	assert_int_equal(kill(parent, SIGKILL), 0);
+	assert_int_equal(waitpid(parent, NULL, 0), parent);
+	wait_gone(spawn);
+	wait_gone(child);
 }
 
 /* Closing with children that run, callbacks pending and requests on their way. */
@@ -621,11 +699,13 @@ int main(int argc, char **argv)
 	    TEST(test_leftovers),
 	    TEST(test_free_running),
 	    TEST(test_forest),
+	    TEST(test_orphan_of_living),
 	    TEST(test_no_descriptors),
 	    TEST(test_lost),
 	    TEST(test_close_running),
 	    TEST(test_no_program),
 	    cmocka_unit_test(test_parent_dies),
+	    cmocka_unit_test(test_both_die),
 	};
 
 	if (argc > 1)

@@ -280,6 +280,9 @@ static const struct {
     {"forged", "sent a frame that is not legal: an answer about number 43, asked was 42", true},
     {"twice", "sent a frame that is not legal: an answer to nothing that was asked", true},
     {"noack", "sent a frame that is not legal: it acknowledges 0", false},
+    {"noack-first",
+	"sent a frame that is not legal: an answer to a request that it does not acknowledge",
+	true},
     {"unsealable",
 	"sent a frame that is not legal: descriptor 0 is not a memory file that can be sealed",
 	true},
@@ -372,6 +375,25 @@ static void test_last_words(void **state)
 	}
 }
 
+/* The end is known while answers are still unread: they come first. */
+static void test_many_words(void **state)
+{
+	struct fixture *fixture = *state;
+	struct seen seen = {0};
+	struct err err;
+
+	start_mode(fixture, "many-words", 0, &seen);
+	assert_int_equal(ask_load(&seen, 1, NULL, 0, &err), 0);
+	run_until(fixture, seen.answers);
+	for (uint32_t i = 1; i <= MANY_WORDS; i++)
+		assert_int_equal(ask_load(&seen, 1 + i, NULL, 0, &err), 0);
+	wait_gone(child_pid(worker_child(seen.worker)));
+	run_until(fixture, seen.ends);
+	assert_string_equal(seen.message, "exited with code 9");
+	assert_int_equal(seen.answers, 1 + MANY_WORDS);
+	seen_free(&seen);
+}
+
 static void test_free_in_callback(void **state)
 {
 	struct fixture *fixture = *state;
@@ -431,6 +453,7 @@ int main(void)
 	    TEST(test_faults),
 	    TEST(test_patience),
 	    TEST(test_last_words),
+	    TEST(test_many_words),
 	    TEST(test_free_in_callback),
 	    TEST(test_not_started),
 	    TEST(test_lost),
