@@ -341,8 +341,10 @@ static bool has_outline_mod(const struct rust_tokens *tokens, size_t i, size_t e
 static void rewrite_mod(const struct rust_rewrite *rewrite, const struct rust_item *item, bool root)
 {
 	const struct rust_tokens *tokens = rewrite->tokens;
+	if (item->name >= item->end || !rust_is_kind(tokens, item->name, RUST_IDENT))
+		return;
 	if (item->open >= item->close) {
-		if (root)
+		if (root && rust_is(tokens, item->end - 1, ";"))
 			outline_mod(rewrite, item);
 		return;
 	}

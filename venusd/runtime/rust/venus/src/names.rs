@@ -1,6 +1,7 @@
 //! Type names for people.
 
-/// "Vec<Config>" of "alloc::vec::Vec<notebook::Config>": paths lose all but their last name.
+/// "Vec<Config>" of "alloc::vec::Vec<notebook::Config>": paths lose all but their last name, and lifetimes that are not named, which only newer
+/// compilers write, go.
 pub fn short(full: &str) -> String {
     let mut out = String::with_capacity(full.len());
     let mut path = 0; // where the path that is being copied began
@@ -22,5 +23,5 @@ pub fn short(full: &str) -> String {
             path = out.len();
         }
     }
-    out
+    out.replace("<'_>", "").replace("'_, ", "")
 }

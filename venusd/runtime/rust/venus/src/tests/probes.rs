@@ -146,6 +146,7 @@ fn field_levels() {
 fn names_are_short() {
     assert_eq!(short("alloc::vec::Vec<nb::shapes::Config>"), "Vec<Config>");
     assert_eq!(short("core::result::Result<f64, alloc::string::String>"), "Result<f64, String>");
+    assert_eq!(short("nb::View<'_, '_, nb::Row<'_>>"), "View<Row>");
     assert_eq!(short("&'static [(u8, nb::A)]"), "&'static [(u8, A)]");
     assert_eq!(short("alloc::boxed::Box<dyn core::ops::Fn(f64) -> nb::größe::Maß>"), "Box<dyn Fn(f64) -> Maß>");
 }
