@@ -144,6 +144,16 @@ class Venus:
             assert word not in log, log
 
 
+def place(text, needle, after=None, count=1):
+    """Line and column, from 1, in Unicode scalars, of the count-th `needle`, or of `after` behind it."""
+    at = -1
+    for _ in range(count):
+        at = text.index(needle, at + 1)
+    if after:
+        at = text.index(after, at)
+    return text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
+
+
 def wait_gone(pid, seconds=20):
     end = time.monotonic() + seconds
     while time.monotonic() < end:

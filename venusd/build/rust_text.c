@@ -425,7 +425,9 @@ int rust_plain_generate(const struct notebook *notebook, const struct rust_setti
 static bool in_first_file(const struct notebook *notebook, struct rust_crate *crate, uint32_t line,
     uint32_t column, struct rust_origin *ret_origin)
 {
-	bool found = rust_map_place(notebook, crate->files[0].map, line, column, ret_origin);
+	const struct rust_map *map = crate->files[0].map;
+	bool found =
+	    rust_map_place(notebook, map, line, rust_map_column(map, line, column), ret_origin);
 	rust_crate_fini(crate);
 	return found;
 }
@@ -455,7 +457,8 @@ bool rust_file_place(const struct notebook *notebook, const struct rust_settings
 	    rust_cell_generate(notebook, settings, cell, &text, &err))
 		return false;
 	bool found = strcmp(text.name, name) == 0 &&
-		     rust_map_place(notebook, text.map, line, column, ret_origin);
+		     rust_map_place(notebook, text.map, line,
+			 rust_map_column(text.map, line, column), ret_origin);
 	rust_file_fini(&text);
 	return found;
 }

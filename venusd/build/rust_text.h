@@ -98,7 +98,10 @@ struct rust_origin {
 /* The notebook's place of a generated file's line and column (Unicode scalars, from 1). Text in a wrapper that stands for a parameter gives that
  * parameter's place. False: nobody wrote it. */
 bool rust_map_place(const struct notebook *notebook, const struct rust_map *map, uint32_t line, uint32_t column, struct rust_origin *ret_origin);
-/* As above for a place in compiled code, where only the file's name is known: "universe.rs", "plain.rs", a cell's file. */
+/* The column of what compiled code calls a column: there wide characters count twice, combining ones not, a tab four times. */
+uint32_t rust_map_column(const struct rust_map *map, uint32_t line, uint32_t shown);
+/* As above for a place in compiled code, where only the file's name is known: "universe.rs", "plain.rs", a cell's file; its column as compiled
+ * code has it. */
 bool rust_file_place(const struct notebook *notebook, const struct rust_settings *settings, size_t cell, const char *file, uint32_t line,
     uint32_t column, struct rust_origin *ret_origin);
 

@@ -1,7 +1,9 @@
 #include "venusd/build/rust_text_internal.h"
 
+#include <locale.h>
 #include <stdarg.h>
 #include <string.h>
+#include <wchar.h>
 
 #include "common/mem.h"
 
@@ -105,9 +107,8 @@ void rust_map_free(struct rust_map *map)
 	free(map);
 }
 
-/* Offset of a place; past a line's end it is the end. False: there is no such line. */
-static bool offset_of(
-    const struct rust_map *map, uint32_t line, uint32_t column, uint32_t *ret_offset)
+/* Offset of a line's first byte. False: there is no such line. */
+static bool line_start(const struct rust_map *map, uint32_t line, size_t *ret_offset)
 {
 	size_t at = 0;
 	for (uint32_t n = 1; n < line; n++) {
@@ -116,12 +117,66 @@ static bool offset_of(
 			return false;
 		at = (size_t)(end - map->text) + 1;
 	}
+	*ret_offset = at;
+	return true;
+}
+
+static size_t scalar_end(const struct rust_map *map, size_t at)
+{
+	do
+		at++;
+	while (at < map->length && ((unsigned char)map->text[at] & 0xc0) == 0x80);
+	return at;
+}
+
+/* Offset of a place; past a line's end it is the end. False: there is no such line. */
+static bool offset_of(
+    const struct rust_map *map, uint32_t line, uint32_t column, uint32_t *ret_offset)
+{
+	size_t at;
+	if (!line_start(map, line, &at))
+		return false;
 	for (uint32_t n = 1; n < column && at < map->length && map->text[at] != '\n'; n++)
-		do
-			at++;
-		while (at < map->length && ((unsigned char)map->text[at] & 0xc0) == 0x80);
+		at = scalar_end(map, at);
 	*ret_offset = (uint32_t)at;
 	return true;
+}
+
+/* How many columns rustc counts for a scalar where it writes a place into the code: as on a screen,
+ * and four for a tab. */
+static uint32_t shown_width(const char *bytes, size_t length)
+{
+	mbstate_t state = {0};
+	wchar_t wide;
+	if (*bytes == '\t')
+		return 4;
+	if (mbrtowc(&wide, bytes, length, &state) > length)
+		return 1;
+	int width = wcwidth(wide);
+	return width < 0 ? 1 : (uint32_t)width;
+}
+
+uint32_t rust_map_column(const struct rust_map *map, uint32_t line, uint32_t shown)
+{
+	locale_t unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	uint32_t column = 1, reached = 1;
+	size_t at;
+	if (!unicode)
+		return shown;
+	locale_t before = uselocale(unicode);
+	if (line_start(map, line, &at))
+		while (at < map->length && map->text[at] != '\n') {
+			size_t end = scalar_end(map, at);
+			uint32_t width = shown_width(map->text + at, end - at);
+			if (reached >= shown && width > 0)
+				break;
+			reached += width;
+			column++;
+			at = end;
+		}
+	(void)uselocale(before);
+	freelocale(unicode);
+	return column;
 }
 
 bool rust_map_place(const struct notebook *notebook, const struct rust_map *map, uint32_t line,

@@ -120,7 +120,8 @@ static Venus__V1__CellDetail *cell_details(struct run *run, size_t index)
 					    ? VENUS__V1__CELL_STATUS__FAILED
 					: record ? VENUS__V1__CELL_STATUS__STALE
 						 : VENUS__V1__CELL_STATUS__NEVER_RUN;
-	detail->source = notebook_text(notebook, info->item);
+	if (!info->hidden)
+		detail->source = notebook_text(notebook, info->item);
 	message_set_text(&detail->description, info->description);
 	detail->line = info->line;
 	if (!digest_is_zero(&now->key))

@@ -300,6 +300,21 @@ static void test_file_places(void **state)
 	assert_false(rust_file_place(notebook, &SETTINGS, 1, "/rustc/std/vec.rs", 8, 1, &origin));
 }
 
+/* Columns in compiled code are those of a screen. */
+static void test_file_places_of_wide_text(void **state)
+{
+	(void)state;
+	static const char TEXT[] =
+	    "#[venus::cell]\nfn x() -> u8 {\n\t\tlet s = \"日本e\xcc\x81\"; boom(s) }\n";
+	AUTO(notebook_free_p) struct notebook *notebook = parse(TEXT);
+	struct rust_origin origin;
+	assert_true(rust_file_place(notebook, &SETTINGS, 0, "plain.rs", 3, 26, &origin));
+	assert_int_equal(origin.place.line, 3);
+	assert_int_equal(origin.place.column, 19);
+	assert_true(rust_file_place(notebook, &SETTINGS, 0, "plain.rs", 3, 9, &origin));
+	assert_int_equal(origin.place.column, 3);
+}
+
 static void test_batch(void **state)
 {
 	(void)state;
@@ -391,6 +406,7 @@ int main(void)
 	    cmocka_unit_test(test_symbols),
 	    cmocka_unit_test(test_map_back),
 	    cmocka_unit_test(test_file_places),
+	    cmocka_unit_test(test_file_places_of_wide_text),
 	    cmocka_unit_test(test_batch),
 	    cmocka_unit_test(test_missing_producer),
 	    cmocka_unit_test(test_damage),
