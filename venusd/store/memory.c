@@ -39,6 +39,29 @@ void memory_fini(struct memory *memory)
 	(void)pthread_mutex_destroy(&memory->lock); /* fails only when held */
 }
 
+/* A digest is as good a hash as any. */
+static unsigned hash_of(const struct digest *digest)
+{
+	unsigned hash;
+
+	memcpy(&hash, digest->bytes, sizeof hash);
+	return hash;
+}
+
+static struct memory_entry *find(struct memory *memory, const struct digest *digest)
+{
+	struct memory_entry *entry;
+
+	HASH_FIND_BYHASHVALUE(hh, memory->entries, digest, sizeof *digest, hash_of(digest), entry);
+	return entry;
+}
+
+static void append(struct memory *memory, struct memory_entry *entry)
+{
+	HASH_ADD_BYHASHVALUE(
+	    hh, memory->entries, digest, sizeof entry->digest, hash_of(&entry->digest), entry);
+}
+
 static size_t weight(const struct memory_entry *entry)
 {
 	return sizeof *entry + entry->length;
@@ -55,10 +78,9 @@ void memory_put(
     struct memory *memory, const struct digest *digest, const void *bytes, size_t length)
 {
 	AUTO(unlock_p) pthread_mutex_t *held = lock(memory);
-	struct memory_entry *entry;
+	struct memory_entry *entry = find(memory, digest);
 
 	(void)held;
-	HASH_FIND(hh, memory->entries, digest, sizeof *digest, entry);
 	if (entry || length > MEMORY_OBJECT_MAX_BYTES)
 		return;
 	entry = mem_alloc(sizeof *entry + length);
@@ -67,8 +89,8 @@ void memory_put(
 	if (length)
 		memcpy(entry->bytes, bytes, length);
 	memory->bytes += weight(entry);
-	HASH_ADD(hh, memory->entries, digest, sizeof entry->digest, entry);
-	while (memory->bytes > MEMORY_MAX_BYTES)
+	append(memory, entry);
+	while (memory->entries && memory->bytes > MEMORY_MAX_BYTES)
 		drop(memory, memory->entries);
 }
 
@@ -76,16 +98,15 @@ int memory_get(
     struct memory *memory, const struct digest *digest, size_t limit_bytes, struct buf *buf)
 {
 	AUTO(unlock_p) pthread_mutex_t *held = lock(memory);
-	struct memory_entry *entry;
+	struct memory_entry *entry = find(memory, digest);
 
 	(void)held;
-	HASH_FIND(hh, memory->entries, digest, sizeof *digest, entry);
 	if (!entry)
 		return 0;
 	if (entry->length > limit_bytes)
 		return -1;
 	HASH_DEL(memory->entries, entry);
-	HASH_ADD(hh, memory->entries, digest, sizeof entry->digest, entry);
+	append(memory, entry);
 	buf_add(buf, entry->bytes, entry->length);
 	return 1;
 }
