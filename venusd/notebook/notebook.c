@@ -46,7 +46,7 @@ static void read_parts(struct notebook_reader *reader)
 
 	/* Never ending at a boundary: the least size is more than there is. */
 	whole = notebook_region_find(reader->view, everything, UINT32_MAX, &budget);
-	if (whole.clean && !whole.deep && whole.tokens <= NOTEBOOK_TOKENS_MAX)
+	if (!whole.open && !whole.deep && whole.tokens <= NOTEBOOK_TOKENS_MAX)
 		tree = notebook_tree_parse(reader, NULL, 0, false);
 	if (tree) {
 		notebook->tree = ts_tree_copy(tree);

@@ -7,8 +7,10 @@
 #include "venusd/notebook/lex_internal.h"
 #include "venusd/notebook/notebook.h"
 
-#define NOTEBOOK_TOKENS_MAX   1000000u /* more would cost the parser hundreds of megabytes */
-#define NOTEBOOK_PARTS_MAX    100000u  /* definitions and pieces of markdown */
+#define NOTEBOOK_TOKENS_MAX 1000000u /* more would cost the parser hundreds of megabytes */
+#define NOTEBOOK_PARTS_MAX  100000u  /* definitions and pieces of markdown */
+#define NOTEBOOK_COMMENTS_MAX                                                                      \
+	4096u /* more are left out of a tree that is put together from regions */
 #define NOTEBOOK_PROBLEMS_MAX 30000u
 
 /* An attribute or doc comment whose item has not come yet. */
@@ -67,6 +69,7 @@ void notebook_problem_syntax(struct notebook_reader *reader, int cell, struct no
 
 /* syntax.c: tree-sitter */
 void notebook_view_make(struct notebook_reader *reader);
+void notebook_view_blank_comments(struct notebook_reader *reader);
 /* A tree of some ranges of the source, owned by the reader. Without `recover`, NULL at the first
  * error. */
 TSTree *notebook_tree_parse(struct notebook_reader *reader, const struct notebook_range *ranges,
@@ -77,11 +80,12 @@ struct notebook_range notebook_node_range(TSNode node);
 /* region.c: where a text can be taken apart */
 struct notebook_region {
 	uint32_t start, end;
-	bool clean;	  /* every bracket has its partner, nothing is left open */
+	bool clean;	  /* every bracket has its partner, and nothing is open */
+	bool open;	  /* a string or comment has no end */
 	bool deep;	  /* nested too deeply to be parsed */
 	uint32_t suspect; /* a line that looks like the next item though something before it is
 			     open; 0: none */
-	size_t tokens;
+	size_t tokens, comments;
 };
 struct notebook_region notebook_region_find(
     const char *text, struct notebook_range range, uint32_t least_bytes, size_t *budget);

@@ -25,7 +25,7 @@ struct recovery {
 	struct notebook_reader *reader;
 	size_t lookahead; /* bytes that may still be read beyond suspicious lines */
 	size_t recoverable;
-	size_t tokens, broken;
+	size_t tokens, comments, broken;
 	struct notebook_range *good; /* regions that parse, neighbours joined */
 	size_t good_count;
 };
@@ -47,7 +47,7 @@ static bool take_good(struct recovery *recovery, const struct notebook_region *r
 	const struct notebook_range range = {region->start, region->end};
 	TSTree *tree;
 
-	if (!region->clean || region->deep)
+	if (region->open || region->deep || (region->suspect && !region->clean))
 		return false;
 	if (region->suspect) {
 		/* It is read again if it does not parse. */
@@ -62,6 +62,7 @@ static bool take_good(struct recovery *recovery, const struct notebook_region *r
 	    recovery->reader, tree, false); /* UINT32_MAX: all of it was taken */
 	good_add(recovery, region->start, region->end);
 	recovery->tokens += region->tokens;
+	recovery->comments += region->comments;
 	return true;
 }
 
@@ -257,31 +258,57 @@ static bool take_rest(
 	return true;
 }
 
+/* Where a comment that is never closed begins, or the end. The grammar takes such a comment for a
+ * whole one. */
+static uint32_t open_comment(const char *text, struct notebook_range range)
+{
+	struct notebook_lexer lexer = {text, range.start, range.end};
+	struct notebook_token token;
+
+	while ((token = notebook_lex(&lexer)).kind != NOTEBOOK_TOKEN_END)
+		if (token.kind == NOTEBOOK_TOKEN_COMMENT && token.unclosed)
+			return token.start;
+	return range.end;
+}
+
+/* A tree of a small broken region, errors and all. NULL when it is not small, or there were too
+ * many. */
+static TSTree *broken_tree(struct recovery *recovery, struct notebook_range range)
+{
+	uint32_t size = range.end - range.start;
+
+	if (size == 0 || size > RECOVER_BYTES || size > recovery->recoverable)
+		return NULL;
+	recovery->recoverable -= size;
+	return notebook_tree_parse(recovery->reader, &range, 1, true);
+}
+
 static void take_broken(struct recovery *recovery, struct notebook_region *region)
 {
 	struct notebook_reader *reader = recovery->reader;
-	struct notebook_range range = {region->start, region->end}, rest = range, open;
-	size_t problems = reader->notebook->problem_count;
-	const char *why;
-	TSTree *tree = NULL;
+	struct notebook_range rest = {region->start, region->end};
+	struct notebook_range code = {rest.start, open_comment(reader->view, rest)};
+	TSTree *tree = region->deep ? NULL : broken_tree(recovery, code);
 
-	recovery->broken++;
 	recovery->tokens += region->tokens;
-	reader->why = region->deep ? "this is nested too deeply to be read: split it" : NULL;
-	if (!region->deep && range.end - range.start <= recovery->recoverable &&
-	    range.end - range.start <= RECOVER_BYTES) {
-		recovery->recoverable -= range.end - range.start;
-		tree = notebook_tree_parse(reader, &range, 1, true);
+	recovery->comments += region->comments;
+	if (tree && code.end == rest.end && !ts_node_has_error(ts_tree_root_node(tree))) {
+		/* The brackets looked wrong, and the parser knows better. */
+		(void)notebook_nodes_take(
+		    reader, tree, false); /* UINT32_MAX: all of it was taken */
+		good_add(recovery, rest.start, rest.end);
+		return;
 	}
+	recovery->broken++;
+	reader->why =
+	    region->deep
+		? "this is nested too deeply, or too long in one piece, to be read: split it"
+		: NULL;
 	if (tree)
 		rest.start = notebook_nodes_take(reader, tree, true);
-	/* The grammar takes a comment that is never closed for a whole one. */
 	if (rest.start == UINT32_MAX)
-		rest.start = problems == reader->notebook->problem_count &&
-				     notebook_region_unpaired(reader->view, range, &open, &why)
-				 ? open.start
-				 : range.end;
-	while (rest.start < rest.end && !take_rest(reader, rest, range.start)) {
+		rest.start = code.end;
+	while (rest.start < rest.end && !take_rest(reader, rest, region->start)) {
 		const struct notebook_range after = {rest.end, (uint32_t)reader->notebook->length};
 		struct notebook_region next =
 		    notebook_region_find(reader->view, after, 1, &recovery->lookahead);
@@ -344,6 +371,8 @@ void notebook_recover(struct notebook_reader *reader)
 
 	recover_regions(&recovery);
 	good = recovery.good;
+	if (recovery.comments > NOTEBOOK_COMMENTS_MAX)
+		notebook_view_blank_comments(reader);
 	if (recovery.good_count)
 		tree = notebook_tree_parse(reader, good, recovery.good_count, false);
 	if (!tree)

@@ -122,6 +122,14 @@ static void nesting_token(
 		level->bars = !level->bars;
 }
 
+/* Comments stay beside what they stand in until it is complete, and count as its tokens. */
+static void nesting_comment(struct nesting *nesting)
+{
+	level_of(nesting)->chain++;
+	nesting->chain++;
+	nesting->deep = nesting->deep || nesting->chain > CHAIN_MAX;
+}
+
 static bool word_at(const char *at, size_t left, const char *word)
 {
 	size_t length = strlen(word);
@@ -203,7 +211,6 @@ struct notebook_region notebook_region_find(
 	struct notebook_region region = {.start = range.start, .end = range.end};
 	struct nesting nesting = {.wrong = UINT32_MAX};
 	struct notebook_token last = {.kind = NOTEBOOK_TOKEN_END}, token;
-	bool open = false;
 
 	while ((token = notebook_lex(&lexer)).kind != NOTEBOOK_TOKEN_END) {
 		bool comment = token.kind == NOTEBOOK_TOKEN_COMMENT;
@@ -224,22 +231,25 @@ struct notebook_region notebook_region_find(
 			suspect = item_line_inside(text, &token, range.end);
 		if (suspect && !region.suspect)
 			region.suspect = with_comments_above(text, suspect, range.start);
-		open = open || token.unclosed;
+		region.open = region.open || token.unclosed;
 		if (region.suspect) {
 			*budget -=
 			    *budget < token.end - token.start ? *budget : token.end - token.start;
 			if (*budget == 0) {
-				open = true;
+				region.open = true;
 				break;
 			}
 		}
-		if (comment)
+		if (comment) {
+			region.comments++;
+			nesting_comment(&nesting);
 			continue;
+		}
 		region.tokens++;
 		nesting_token(&nesting, text, &token);
 		last = token;
 	}
-	region.clean = nesting.depth == 0 && !nesting.unpaired && !open;
+	region.clean = nesting.depth == 0 && !nesting.unpaired && !region.open;
 	region.deep = nesting.deep;
 	return region;
 }
@@ -262,7 +272,7 @@ bool notebook_region_unpaired(const char *text, struct notebook_range range,
 		if (token.kind == NOTEBOOK_TOKEN_COMMENT)
 			continue;
 		nesting_token(&nesting, text, &token);
-		if (nesting.deep)
+		if (nesting.depth > DEPTH_MAX)
 			return false;
 		if (nesting.wrong != UINT32_MAX) {
 			*ret_range = (struct notebook_range){nesting.wrong, nesting.wrong + 1};

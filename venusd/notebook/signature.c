@@ -70,7 +70,8 @@ static bool walk(TSNode top, struct visit *visit,
 	for (;;) {
 		bool enter = true;
 
-		going = look(visit, ts_tree_cursor_current_node(&cursor),
+		/* A cursor forgets what its first node is called where it stands. */
+		going = look(visit, depth == 0 ? top : ts_tree_cursor_current_node(&cursor),
 		    ts_tree_cursor_current_field_name(&cursor), &enter);
 		if (!going)
 			break;

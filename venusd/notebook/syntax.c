@@ -178,6 +178,16 @@ static void blank_new_words(struct notebook_reader *reader)
 	}
 }
 
+void notebook_view_blank_comments(struct notebook_reader *reader)
+{
+	struct notebook_lexer lexer = {reader->view, 0, (uint32_t)reader->notebook->length};
+	struct notebook_token token;
+
+	while ((token = notebook_lex(&lexer)).kind != NOTEBOOK_TOKEN_END)
+		if (token.kind == NOTEBOOK_TOKEN_COMMENT)
+			blank(reader, token.start, token.end);
+}
+
 void notebook_view_make(struct notebook_reader *reader)
 {
 	const struct notebook *notebook = reader->notebook;
