@@ -11,8 +11,8 @@
 /* What the files of this folder share: the driver's state, jobs, and programs that jobs run.
  * build.c has the theory of operation. */
 
-#define BUILD_OUTPUT_MAX_BYTES ((uint64_t)16 << 20) /* of each stream of a compiler that is kept   \
-						     */
+/* What is kept of each stream of a compiler. */
+#define BUILD_OUTPUT_MAX_BYTES ((uint64_t)16 << 20)
 #define BUILD_OBJECT_MAX_BYTES ((size_t)1 << 30)
 
 struct build {
