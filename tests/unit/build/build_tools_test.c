@@ -59,6 +59,43 @@ static void a_hanging_rustc_is_ended(void **state)
 	    strstr(driver->problem->message, "rustc did not end within 1 s and was killed"));
 }
 
+/* A compiler that a cell brings down: the others are compiled without it. Its made-up sysroot has
+ * no bin/rustc, so that the script stays the compiler. */
+static void a_cell_that_kills_the_compiler_fails_alone(void **state)
+{
+	struct driver *driver = *state;
+	AUTO_FREE char *path = file_join(driver->folder, "rustc");
+	AUTO_FREE char *library = file_join(driver->folder, "root/lib/rustlib");
+	AUTO_FREE char *real_library = NULL;
+	AUTO_FREE char *script = NULL;
+	AUTO_FCLOSE FILE *asked = popen("rustc --print sysroot", "re");
+	char sysroot[512] = "";
+
+	assert_non_null(asked);
+	assert_non_null(fgets(sysroot, sizeof sysroot, asked));
+	sysroot[strcspn(sysroot, "\n")] = 0;
+	real_library = mem_printf("%s/lib/rustlib", sysroot);
+	script = mem_printf("#!/bin/sh\ncase \"$*\" in *sysroot*) echo %s/root; exit;; esac\n"
+			    "grep -qs KILLER *.rs && kill -9 $$\nexec %s/bin/rustc \"$@\"\n",
+	    driver->folder, sysroot);
+	driver_write(driver, "rustc", script, 0700);
+	driver_write(driver, "root/lib/made", "", 0600);
+	assert_return_code(symlink(real_library, library), errno);
+	(void)setenv("VENUS_RUSTC", path, 1);
+	driver_build(driver, "#[venus::cell]\nfn a() -> i32 { 1 }\n\n#[venus::cell]\nfn b() -> i32 "
+			     "{ let _ = \"KILLER\"; 1 }\n\n"
+			     "#[venus::cell]\nfn c() -> i32 { 3 }\n");
+	(void)unsetenv("VENUS_RUSTC");
+	assert_false(driver->failed);
+	assert_true(driver_cell(driver, "a")->ok);
+	assert_false(driver_cell(driver, "b")->ok);
+	assert_true(driver_cell(driver, "c")->ok);
+	assert_string_equal(driver_cell(driver, "b")->problems[0]->message,
+	    "rustc was killed by signal 9 (Killed)");
+	assert_int_equal(driver_cell(driver, "b")->problems[0]->line, 5);
+	driver_loads(driver);
+}
+
 static void the_question_is_asked_once(void **state)
 {
 	struct driver *driver = *state;
@@ -153,6 +190,7 @@ int main(int argc, char **argv)
 	    BUILD_TEST(without_rustc_there_is_a_plain_answer),
 	    BUILD_TEST(what_is_no_rustc_is_not_taken_for_one),
 	    BUILD_TEST(a_hanging_rustc_is_ended),
+	    BUILD_TEST(a_cell_that_kills_the_compiler_fails_alone),
 	    BUILD_TEST(the_question_is_asked_once),
 	    BUILD_TEST(the_distributions_rustc_builds_too),
 	    BUILD_TEST(without_ld_cc_links),
