@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,12 +32,17 @@
 #include "venusd/store/store.h"
 #include "venusd/worker/spawner.h"
 
+#define TIDY_MS 1000
+
 struct venusd {
 	const struct options *options;
 	struct home home;
 	uv_loop_t loop;
 	uv_signal_t signals[2];
 	uv_timer_t idle;
+	uv_timer_t tidy;
+	uv_work_t tidying;
+	bool is_tidying;
 	int lock_fd;
 	char *bin; /* folder of the programs */
 	struct store *store;
@@ -56,8 +62,10 @@ static void close_all(struct venusd *daemon)
 	daemon->closed = true;
 	for (size_t i = 0; daemon->handles && i < ARRAY_LENGTH(daemon->signals); i++)
 		uv_close((uv_handle_t *)&daemon->signals[i], NULL);
-	if (daemon->handles)
+	if (daemon->handles) {
 		uv_close((uv_handle_t *)&daemon->idle, NULL);
+		uv_close((uv_handle_t *)&daemon->tidy, NULL);
+	}
 	if (daemon->requests)
 		requests_close(daemon->requests);
 	if (daemon->sessions)
@@ -71,6 +79,39 @@ static void close_all(struct venusd *daemon)
 static void on_idle(uv_timer_t *timer);
 static void stop(struct venusd *daemon, const char *why);
 
+/* Tidying: once after runs, when it is quiet; an idle daemon does not wake up for it again. */
+
+static void tidy_work(uv_work_t *work)
+{
+	struct venusd *daemon = work->data;
+	struct err err;
+
+	if (store_maintain(daemon->store, &err) < 0)
+		log_warning("the store: %s", err.message);
+	store_shrink(daemon->store);
+}
+
+static void tidy_done(uv_work_t *work, int status)
+{
+	struct venusd *daemon = work->data;
+
+	(void)status; /* never cancelled */
+	daemon->is_tidying = false;
+	(void)malloc_trim(0);
+}
+
+static void on_tidy(uv_timer_t *timer)
+{
+	struct venusd *daemon = timer->loop->data;
+
+	if (daemon->is_tidying || sessions_running(daemon->sessions))
+		return;
+	daemon->is_tidying = true;
+	daemon->tidying.data = daemon;
+	if (uv_queue_work(&daemon->loop, &daemon->tidying, tidy_work, tidy_done))
+		daemon->is_tidying = false;
+}
+
 static void on_runs_ended(void *payload)
 {
 	struct venusd *daemon = payload;
@@ -78,6 +119,8 @@ static void on_runs_ended(void *payload)
 	/* From the idle timer, so that it does not happen inside the last run's own end. */
 	if (daemon->stopping && !daemon->closed)
 		(void)uv_timer_start(&daemon->idle, on_idle, 0, 0);
+	else if (!daemon->stopping)
+		(void)uv_timer_start(&daemon->tidy, on_tidy, TIDY_MS, 0);
 }
 
 static void on_idle(uv_timer_t *timer)
@@ -214,7 +257,8 @@ static int open_all(struct venusd *daemon, struct err *err)
 	    open_store(daemon, err) < 0)
 		return -1;
 	spawn = file_join(daemon->bin, "venus-spawn");
-	if (spawner_open(&daemon->loop, spawn, on_spawner_lost, daemon, &daemon->spawner, err) < 0 ||
+	if (spawner_open(&daemon->loop, spawn, on_spawner_lost, daemon, &daemon->spawner, err) <
+		0 ||
 	    open_build(daemon, err) < 0)
 		return -1;
 	(void)snprintf(worker, sizeof worker, "%s/venus-worker", daemon->bin);
@@ -239,6 +283,7 @@ static void start_handles(struct venusd *daemon)
 		(void)uv_signal_start(&daemon->signals[i], on_signal, numbers[i]);
 	}
 	(void)uv_timer_init(&daemon->loop, &daemon->idle);
+	(void)uv_timer_init(&daemon->loop, &daemon->tidy);
 	on_activity(daemon);
 }
 

@@ -467,8 +467,6 @@ static void drop_slot(struct exec *exec)
 	if (!slot)
 		return;
 	slot->exec = NULL;
-	if (slot->session->slot == slot)
-		slot->session->slot = NULL;
 	slot_free(slot);
 }
 

@@ -3,6 +3,10 @@
  * that was seen is recorded with the digest that it has now, right after the run. A file that
  * changed while the cell ran, or that the cell first read and then wrote, cannot be compared later;
  * then the value is kept for its consumers, and nothing is recorded under the key.
+ *
+ * Somebody waits for the next cell, so what is put here is made durable soon after the run
+ * (store_maintain): a power cut in between costs executions that are done again, since a get
+ * verifies.
  */
 
 #include <errno.h>
@@ -23,7 +27,7 @@ static int put_blob(const struct exec *exec, const Venus__Worker__Blob *blob, ui
 		return err_set(err, ERR_FULL, "%llu bytes are more than the %llu that are kept",
 		    (unsigned long long)blob->size, (unsigned long long)limit);
 	if (blob->place_case != VENUS__WORKER__BLOB__PLACE_FD_INDEX)
-		return store_object_put(
+		return store_object_put_soon(
 		    exec->store, blob->inline_bytes.data, blob->inline_bytes.len, ret_digest, err);
 	if (blob->fd_index >= exec->done_fd_count)
 		return err_set(
@@ -90,7 +94,7 @@ static int record_log(
 
 	if (!output->length)
 		return 0;
-	if (store_object_put(exec->store, output->data, output->length, &digest, err) < 0)
+	if (store_object_put_soon(exec->store, output->data, output->length, &digest, err) < 0)
 		return err_prefix(err, "cannot keep the output of %s", exec->request.cell);
 	log = mem_alloc(sizeof *log);
 	venus__record__log__init(log);

@@ -234,7 +234,6 @@ void run_cancel(struct run *run)
 	if (run->exec) {
 		exec_cancel(run->exec);
 		run->exec = NULL;
-		run->own_slot = NULL; /* ended with its execution */
 		exec_request_fini(&run->exec_request);
 	}
 	if (!run->in_pool)

@@ -59,10 +59,7 @@ static void on_exec_end(struct exec_result *result, void *payload)
 
 	run->exec = NULL;
 	exec_request_fini(&run->exec_request);
-	if (run->own_slot) {
-		slot_free(run->own_slot);
-		run->own_slot = NULL;
-	}
+	slot_free(run->own_slot);
 	if (result->lost_input && make_again(run, (size_t)info->params[result->lost].producer)) {
 		run_step(run);
 		return;
@@ -103,10 +100,8 @@ static int open_slot(struct run *run, size_t index, struct slot **ret_slot, stru
 		*ret_slot = run->own_slot;
 		return 0;
 	}
-	if (session->slot && !digest_equal(&session->slot->universe, &run->build->universe)) {
+	if (session->slot && !digest_equal(&session->slot->universe, &run->build->universe))
 		slot_free(session->slot);
-		session->slot = NULL;
-	}
 	if (!session->slot && slot_open(session, run->build, 0, &session->slot, err) < 0)
 		return -1;
 	*ret_slot = session->slot;

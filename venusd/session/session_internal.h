@@ -148,6 +148,7 @@ struct live_value {
 };
 struct slot {
 	struct session *session;
+	struct slot **home; /* the pointer of its session or run that names it */
 	struct worker *worker;
 	struct digest universe;
 	struct slot_object {
@@ -162,6 +163,7 @@ struct slot {
 	uint64_t output_seen[CHILD_STREAM_COUNT]; /* offsets up to which output was told */
 	struct exec *exec;			  /* what it is doing */
 };
+/* `ret_slot` is the slot's home: it is NULL again when the slot is freed, by whom ever. */
 int slot_open(struct session *session, const struct build_result *result, uint64_t memory_bytes,
     struct slot **ret_slot, struct err *err);
 void slot_free(struct slot *slot);

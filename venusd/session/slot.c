@@ -25,8 +25,6 @@ static void on_worker_end(
 		    exec, exit, message); /* reads the last output, then frees the slot */
 		return;
 	}
-	if (slot->session->slot == slot)
-		slot->session->slot = NULL;
 	slot_free(slot);
 }
 
@@ -70,6 +68,7 @@ int slot_open(struct session *session, const struct build_result *result, uint64
 	int failed;
 
 	slot->session = session;
+	slot->home = ret_slot;
 	slot->universe = result->universe;
 	failed = worker_start(session->all->settings.spawner, &spec, &handlers, &slot->worker, err);
 	for (size_t i = 0; env[i]; i++)
@@ -93,6 +92,8 @@ void slot_free(struct slot *slot)
 {
 	if (!slot)
 		return;
+	if (*slot->home == slot)
+		*slot->home = NULL;
 	worker_free(slot->worker);
 	for (size_t i = 0; i < slot->value_count; i++)
 		value_fini(&slot->values[i]);
