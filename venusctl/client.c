@@ -29,6 +29,7 @@ struct client {
 	const struct home *home;
 	bool start_daemon, started_daemon;
 	const struct client_watch *watch;
+	uint64_t next_tick; /* kept from call to call, or short calls would leave no time for it */
 	struct link link;
 };
 
@@ -82,6 +83,7 @@ static struct client *new_client(const struct home *home, bool start_daemon_too)
 	struct client *client = mem_alloc(sizeof *client);
 
 	client->home = home;
+	client->next_tick = UINT64_MAX;
 	client->start_daemon = start_daemon_too;
 	client->link = (struct link)LINK_INIT;
 	return client;
@@ -126,6 +128,7 @@ void client_close(struct client *client)
 void client_set_watch(struct client *client, const struct client_watch *watch)
 {
 	client->watch = watch;
+	client->next_tick = watch && watch->tick_ms ? clock_ms() + watch->tick_ms : UINT64_MAX;
 }
 
 /* ---- one request ---- */
@@ -137,18 +140,18 @@ static int fail_deadline(const struct client *client, uint64_t deadline_ms, stru
 	    client->home->socket_path, (double)deadline_ms / 1000, client->home->log);
 }
 
-static int do_watch(
-    const struct client_watch *watch, short events, uint64_t *next_tick, struct err *err)
+static int do_watch(struct client *client, short events, struct err *err)
 {
+	const struct client_watch *watch = client->watch;
+
 	if (!watch)
 		return 0;
 	if (events && watch->ready(watch->payload, err) < 0)
 		return -1;
-	if (watch->tick_ms && clock_ms() >= *next_tick) {
-		*next_tick = clock_ms() + watch->tick_ms;
-		return watch->tick(watch->payload, err);
-	}
-	return 0;
+	if (clock_ms() < client->next_tick)
+		return 0;
+	client->next_tick = clock_ms() + watch->tick_ms;
+	return watch->tick(watch->payload, err);
 }
 
 /* Waits until there is something to receive. */
@@ -156,12 +159,12 @@ static int wait_for_reply(
     struct client *client, uint64_t end, uint64_t deadline_ms, struct err *err)
 {
 	const struct client_watch *watch = client->watch;
-	uint64_t next_tick = watch && watch->tick_ms ? clock_ms() + watch->tick_ms : UINT64_MAX;
 
 	for (;;) {
 		struct pollfd items[2] = {{.fd = client->link.fd, .events = POLLIN},
 		    {.fd = watch ? watch->fd : -1, .events = POLLIN}};
-		uint64_t now = clock_ms(), until = end < next_tick ? end : next_tick;
+		uint64_t now = clock_ms(),
+			 until = end < client->next_tick ? end : client->next_tick;
 
 		if (now >= end)
 			return fail_deadline(client, deadline_ms, err);
@@ -170,7 +173,7 @@ static int wait_for_reply(
 				continue;
 			return err_set_errno(err, errno, "cannot wait for venusd");
 		}
-		if (do_watch(watch, items[1].revents, &next_tick, err) < 0)
+		if (do_watch(client, items[1].revents, err) < 0)
 			return -1;
 		if (items[0].revents)
 			return 0;

@@ -193,7 +193,7 @@ static void add_note(
 	    .end_line = note->line,
 	    .end_column = note->end_column,
 	    .source_line = note->source_line,
-	    .label = note->label,
+	    .label = strcmp(note->label, note->message) ? note->label : NULL,
 	    .paint = PAINT_BLUE,
 	    .mark = '-'};
 	AUTO_BUF struct buf level = BUF_INIT;

@@ -92,12 +92,12 @@ static void add_text(struct buf *out, const char *label, const char *text)
 	text_add_safe_text(&safe, text, TEXT_LINES);
 	while (safe.length && safe.data[safe.length - 1] == '\n')
 		safe.data[--safe.length] = 0;
-	add_label(out, label);
 	if (!strchr(safe.data, '\n')) {
+		add_label(out, label);
 		buf_printf(out, "%s\n", safe.data);
 		return;
 	}
-	buf_add_char(out, '\n');
+	buf_printf(out, "  %s\n", label);
 	format_indented(out, safe.data, 6);
 }
 
@@ -187,7 +187,7 @@ static void add_value(
 
 		if (!output->bundle || !output->bundle->n_data)
 			continue;
-		add_label(out, "value");
+		buf_add_text(out, state->n_outputs > 1 ? "  value " : "  value");
 		if (state->n_outputs > 1)
 			text_add_safe_text(out, output->name, TEXT_LINE);
 		buf_add_char(out, '\n');

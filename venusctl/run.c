@@ -112,21 +112,37 @@ static int catch_signals(struct run *run, struct err *err)
 
 static int send_cancel(struct run *run, struct err *err);
 
+/* Takes the live part off the terminal; the next tick draws it again. */
+static int suspend(struct run *run, struct err *err)
+{
+	const struct renderer_ops *ops = run->renderer->ops;
+
+	return ops->suspend ? ops->suspend(run->renderer, err) : 0;
+}
+
+/* A line on stderr that does not end up inside the live part. */
+static int tell(struct run *run, const char *line, struct err *err)
+{
+	AUTO_BUF struct buf text = BUF_INIT;
+
+	buf_printf(&text, "venusctl: %s\n", line);
+	return suspend(run, err) < 0 ? -1 : format_flush(&text, STDERR_FILENO, err);
+}
+
 static int interrupt(struct run *run, struct err *err)
 {
-	static const char note[] = "venusctl: cancelling the run; Ctrl-C again leaves at once\n";
-
 	if (++run->interrupts > 1)
 		return err_set(err, ERR_CANCELLED, "interrupted; the run may still be going");
-	if (!run->options->quiet && write(STDERR_FILENO, note, sizeof note - 1) < 0)
-		return err_set_errno(err, errno, "cannot write");
+	if (!run->options->quiet &&
+	    tell(run, "cancelling the run; Ctrl-C again leaves at once", err) < 0)
+		return -1;
 	return run->is_known ? send_cancel(run, err) : 0;
 }
 
-/* The terminal is left as it was while the program is stopped; the next tick draws again. */
+/* The terminal is left as it was while the program is stopped. */
 static int stop_here(struct run *run, struct err *err)
 {
-	if (run->renderer->ops->suspend && run->renderer->ops->suspend(run->renderer, err) < 0)
+	if (suspend(run, err) < 0)
 		return -1;
 	(void)raise(SIGSTOP); /* cannot fail */
 	return 0;
@@ -266,12 +282,10 @@ static int fail_lost(struct err *err)
 
 static int show_gap(struct run *run, const Venus__V1__Gap *gap, uint64_t from_seq, struct err *err)
 {
-	static const char note[] = "venusctl: some of the run's output was lost\n";
-
 	if (!gap->state || gap->to_seq < from_seq)
 		return fail_lost(err);
-	if (write(STDERR_FILENO, note, sizeof note - 1) < 0)
-		return err_set_errno(err, errno, "cannot write");
+	if (tell(run, "some of the run's output was lost", err) < 0)
+		return -1;
 	return run_state_fill(&run->state, gap->state, show_event, run, err);
 }
 
@@ -335,18 +349,14 @@ static struct renderer *new_renderer(struct run *run)
 	return render_tty_new(&settings);
 }
 
-static int finish(struct run *run, struct err *err)
+static int finish(const struct run *run, struct err *err)
 {
-	struct err problem = {.code = ERR_INVALID};
 	int result = run_state_exit(&run->state, run->options->cells.count > 0);
 
-	(void)err;
 	if (run->interrupts)
 		return EXIT_INTERRUPTED;
-	if (result == EXIT_USAGE) {
-		(void)err_set(&problem, ERR_INVALID, "nothing in %s can be run", run->path);
-		command_print_error(&problem);
-	}
+	if (result == EXIT_USAGE) /* the code of such an error */
+		return err_set(err, ERR_INVALID, "nothing in %s can be run", run->path);
 	return result;
 }
 

@@ -60,6 +60,7 @@ static Venus__V1__Event *add_event(struct fake *fake, uint8_t *run, Venus__V1__E
 		return message;                                                                    \
 	}
 DEFINE_NEW(Venus__V1__RunStarted, run_started)
+DEFINE_NEW(Venus__V1__CellStarted, cell_started)
 DEFINE_NEW(Venus__V1__RunFinished, run_finished)
 DEFINE_NEW(Venus__V1__CellOutput, cell_output)
 DEFINE_NEW(Venus__V1__CellFinished, cell_finished)
@@ -153,8 +154,15 @@ static Venus__V1__RunFinished *add_end(struct fake *fake, Venus__V1__CellStatus 
 /* What the first reply has; the rest comes with Follow. */
 static void add_beginning(struct fake *fake, const char *path)
 {
+	Venus__V1__CellStarted *started = new_cell_started();
+
 	fake->count = 0;
 	add_started(fake, path, is(fake, "empty") ? 0 : 1);
+	if (!is(fake, "slow"))
+		return;
+	started->cell = text("total");
+	started->action = VENUS__V1__CELL_STARTED__ACTION__EXECUTE;
+	add_event(fake, run_id, VENUS__V1__EVENT__KIND_CELL_STARTED)->cell_started = started;
 }
 
 static void add_rest(struct fake *fake)

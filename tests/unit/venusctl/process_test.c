@@ -10,10 +10,12 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -430,6 +432,55 @@ static void test_terminate(void **state)
 	assert_int_equal(output.status, 128 + SIGTERM);
 }
 
+/* Reads what the program writes to its terminal until `text` comes, or to the end with NULL. */
+static void read_terminal(int fd, struct buf *buf, const char *text)
+{
+	char bytes[4096];
+	ssize_t got;
+
+	while (!text || !buf->data || !strstr(buf->data, text)) {
+		got = read(fd, bytes, sizeof bytes);
+		if (got <= 0 && !text)
+			return; /* EIO: nobody has the terminal any more */
+		assert_true(got > 0);
+		buf_add(buf, bytes, (size_t)got);
+	}
+}
+
+/* Ctrl-C on a terminal: the live part goes, the cursor comes back, the run's end is shown. */
+static void test_terminal(void **state)
+{
+	struct winsize size = {.ws_row = 24, .ws_col = 80};
+	AUTO_BUF struct buf buf = BUF_INIT;
+	AUTO_CLOSE int terminal = -1;
+	const char *after;
+	int status;
+	pid_t pid;
+
+	(void)state;
+	set_mode("slow");
+	pid = forkpty(&terminal, NULL, NULL, &size);
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (setenv("TERM", "xterm", 1) == 0)
+			(void)execl(PROGRAM, PROGRAM, "run", notebook, (char *)NULL);
+		_exit(98);
+	}
+	read_terminal(terminal, &buf, "total  running");
+	assert_non_null(strstr(buf.data, "\x1b[?25l"));
+	assert_int_equal(write(terminal, "\x03", 1), 1);
+	read_terminal(terminal, &buf, NULL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 130);
+	after = strstr(buf.data, "cancelling the run");
+	assert_non_null(after);
+	assert_non_null(strstr(after, "cancelled"));
+	for (const char *hide = strstr(buf.data, "\x1b[?25l"); hide;
+	     hide = strstr(hide + 1, "\x1b[?25l"))
+		assert_non_null(strstr(hide, "\x1b[?25h"));
+}
+
 /* ---- the daemon ---- */
 
 static void test_two_clients_start_one(void **state)
@@ -691,6 +742,7 @@ int main(void)
 	    TEST(test_exit_codes),
 	    TEST(test_interrupt),
 	    TEST(test_terminate),
+	    TEST(test_terminal),
 	    TEST(test_two_clients_start_one),
 	    TEST(test_daemon_commands),
 	    TEST(test_stale_socket),
