@@ -75,6 +75,11 @@ class Venus:
         self.env["NO_COLOR"] = "1"
         self.env.update(env or {})
 
+    @property
+    def sanitized(self):
+        """Workers of such a build cannot have a limit on their address space."""
+        return b"__asan_init" in (self.bin / "venus-worker").read_bytes()
+
     # Notebooks
 
     def write(self, text, name="nb.rs"):

@@ -42,11 +42,8 @@ fn kept() -> i32 { 8 }
 #[venus::cell(timeout = "50s")]
 fn limited() -> i32 { 9 }
 
-#[venus::cell(memory = "512M")]
-fn apart() -> i32 { 10 }
-
-#[venus::cell(cache, timeout = "1m", memory = "1G")]
-fn three() -> i32 { 11 }
+#[venus::cell(cache, timeout = "1m")]
+fn two() -> i32 { 10 }
 
 #[cell]
 fn nothing() {}
@@ -87,7 +84,7 @@ def test_every_form_of_a_cell(shared):
     result = shared.ok(shared.write(text))
     names = [e["cell"] for e in result.of("cell_finished")]
     expected = {"plain": "1", "short": "2", "one_line": "3", "among": "4", "Spread": "5", "spaced": "6", "always": "7", "kept": "8",
-                "limited": "9", "apart": "10", "three": "11", "nothing": "()", "after_keyword": "13", "größe_λ": "14"}
+                "limited": "9", "two": "10", "nothing": "()", "after_keyword": "13", "größe_λ": "14"}
     for name, value in expected.items():
         assert result.text(name) == value, name
     keyword = [name for name in names if name.removeprefix("r#") == "type"]
