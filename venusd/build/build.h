@@ -85,6 +85,9 @@ struct build_cell {
 	bool reused;		       /* no compiler ran for it */
 	Venus__V1__Problem **problems; /* errors (ok is false), then warnings */
 	size_t problem_count;
+	char **inputs; /* files that its code was compiled from beside the notebook (include_str!):
+			  absolute paths. Those of all cells that were compiled together */
+	size_t input_count;
 };
 
 struct build_result {
@@ -99,6 +102,8 @@ struct build_result {
 	Venus__V1__Problem **
 	    problems; /* of the definitions: errors keep every cell from running; warnings do not */
 	size_t problem_count;
+	char **inputs; /* as above, of the definitions */
+	size_t input_count;
 };
 
 /* Makes code for cells (none of them broken) and for the glue of `glue_only` cells' return types

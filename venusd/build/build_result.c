@@ -100,6 +100,14 @@ static void fill_split(struct cells_job *cells, struct want *want, struct build_
 		    want->failed ? want->failure : want->record.diagnostics, &want->problems);
 }
 
+/* The files among what the compiler read; variables are no files. */
+static void add_inputs(const struct build_inputs *inputs, char ***list, size_t *count)
+{
+	for (size_t i = 0; i < inputs->count; i++)
+		if (inputs->items[i].name[0] == '/')
+			*MEM_PUSH(*list, *count) = mem_strdup(inputs->items[i].name);
+}
+
 static void fill_cell(struct cells_job *cells, struct want *want, struct build_cell *cell)
 {
 	struct problems *problems = &want->problems;
@@ -113,6 +121,8 @@ static void fill_cell(struct cells_job *cells, struct want *want, struct build_c
 	}
 	if (want->glue_only)
 		return;
+	add_inputs(cells->plain ? &cells->plain_record.inputs : &want->record.inputs, &cell->inputs,
+	    &cell->input_count);
 	cell->problems = TAKE_PTR(problems->items);
 	cell->problem_count = problems->count;
 	problems->count = 0;
@@ -132,6 +142,8 @@ int cells_result(struct build_job *job, struct err *err)
 	if (!cells->plain)
 		add_lines(cells, &cells->universe.crate.files[0], -1,
 		    cells->universe_record.diagnostics, &cells->problems);
+	if (!cells->plain)
+		add_inputs(&cells->universe_record.inputs, &result->inputs, &result->input_count);
 	result->problems = TAKE_PTR(cells->problems.items);
 	result->problem_count = cells->problems.count;
 	cells->problems.count = 0;
@@ -145,6 +157,13 @@ static void free_problems(Venus__V1__Problem **items, size_t count)
 	problems_fini(&problems);
 }
 
+static void free_texts(char **items, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(items[i]);
+	free(items);
+}
+
 void build_result_fini(struct build_result *result)
 {
 	for (size_t i = 0; i < result->library_count; i++)
@@ -155,7 +174,9 @@ void build_result_fini(struct build_result *result)
 		free(result->cells[i].symbol);
 		free(result->cells[i].glue_symbol);
 		free_problems(result->cells[i].problems, result->cells[i].problem_count);
+		free_texts(result->cells[i].inputs, result->cells[i].input_count);
 	}
+	free_texts(result->inputs, result->input_count);
 	free(result->cells);
 	free_problems(result->problems, result->problem_count);
 	*result = (struct build_result){0};

@@ -70,6 +70,31 @@ const size_t *plan_reached(const struct plan_code *code, size_t cell, size_t *re
 	return code->reached[cell].items;
 }
 
+static bool in_reach(const struct plan_code *code, size_t cell, const char *stem)
+{
+	if (strstr(code->cells[cell].text, stem))
+		return true;
+	for (size_t i = 0; i < code->reached[cell].count; i++)
+		if (strstr(code->items[code->reached[cell].items[i]].text, stem))
+			return true;
+	return false;
+}
+
+bool plan_names_file(const struct plan_code *code, size_t cell, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	AUTO_FREE char *stem = mem_strndup(name, strcspn(name, "."));
+	bool named = false;
+
+	if (!stem[0] || in_reach(code, cell, stem))
+		return true;
+	for (size_t i = 0; !named && i < code->notebook->cell_count; i++)
+		named = strstr(code->cells[i].text, stem);
+	for (size_t i = 0; !named && i < code->notebook->item_count; i++)
+		named = strstr(code->items[i].text, stem);
+	return !named;
+}
+
 bool plan_same_code(
     const struct plan_code *a, size_t cell_a, const struct plan_code *b, size_t cell_b)
 {

@@ -33,6 +33,11 @@ const size_t *plan_reached(const struct plan_code *code, size_t cell, size_t *re
 bool plan_same_code(
     const struct plan_code *a, size_t cell_a, const struct plan_code *b, size_t cell_b);
 
+/* Whether a file that the notebook's code was compiled with (include_str!, mod) counts for a cell:
+ * its name, without folder and extension, occurs in what the cell reaches, or in no text of the
+ * notebook at all, so that one cannot tell. */
+bool plan_names_file(const struct plan_code *code, size_t cell, const char *path);
+
 struct plan_setting {
 	char *id, *value;
 };

@@ -186,6 +186,27 @@ static void record_access(struct exec *exec, const Venus__Worker__Access *access
 	record->seen[record->n_seen++] = seen;
 }
 
+static void see_built(struct exec *exec, char *const *paths, size_t count, execution *record)
+{
+	Venus__Worker__Access access = VENUS__WORKER__ACCESS__INIT;
+
+	record->seen = mem_realloc_array(
+	    record->seen, record->n_seen + count + 1, sizeof(Venus__Record__Seen *));
+	access.kind = VENUS__WORKER__ACCESS__KIND__READ;
+	for (size_t i = 0; i < count; i++) {
+		access.path = paths[i];
+		if (plan_names_file(exec->source->code, exec->request.cell_index, paths[i]))
+			record_access(exec, &access, record);
+	}
+}
+
+/* What the compiler read for it is as much an input as what the cell reads. */
+static void record_built(struct exec *exec, execution *record)
+{
+	see_built(exec, exec->request.build->inputs, exec->request.build->input_count, record);
+	see_built(exec, exec->request.code->inputs, exec->request.code->input_count, record);
+}
+
 static int record_trace(struct exec *exec, execution *record, struct err *err)
 {
 	const Venus__Worker__Done *done = exec->done->done;
@@ -238,6 +259,7 @@ static int record_all(struct exec *exec, execution *record, struct err *err)
 	record_widgets(done, record);
 	if (record_trace(exec, record, err) < 0)
 		return -1;
+	record_built(exec, record);
 	/* With a note it may not be reused: it is not recorded, so that the next run executes. */
 	if (record->n_notes || exec->request.keep_digest)
 		return 0;
