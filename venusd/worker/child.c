@@ -1,4 +1,3 @@
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -201,7 +200,8 @@ void child_sync(struct child *child, uint64_t output_limit_bytes,
 {
 	struct sync *sync;
 
-	assert(child->spawner); /* not after on_exit */
+	if (!child->spawner)
+		return;
 	sync = mem_alloc(sizeof *sync);
 	*sync = (struct sync){
 	    .output_limit_bytes = output_limit_bytes, .on_synced = on_synced, .payload = payload};
@@ -270,13 +270,18 @@ static bool tell_synced(
 	return spawner_find(spawner, id) == child;
 }
 
-/* All that is left to tell: output, syncs, the end. */
+/* All that is left to tell: output, the end to come, syncs, the end. */
 static void tell_end(struct child *child, const uint64_t stored_bytes[CHILD_STREAM_COUNT],
     const struct child_exit *exit)
 {
 	struct spawner *spawner = child->spawner;
+	uint64_t id = child->id;
 
 	if (!tell_output(spawner, child, stored_bytes))
+		return;
+	if (child->handlers.on_ending)
+		child->handlers.on_ending(child, child->handlers.payload);
+	if (spawner_find(spawner, id) != child)
 		return;
 	while (child->syncs)
 		if (!tell_synced(spawner, child, stored_bytes))

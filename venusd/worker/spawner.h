@@ -72,6 +72,9 @@ struct child_handlers {
 	 * after on_exit. NULL: not told. */
 	void (*on_output)(
 	    struct child *child, enum child_stream stream, uint64_t size_bytes, void *payload);
+	/* It has ended, all its output was told, and on_exit comes next, after the answers of what
+	 * is asked by child_sync in here. May be NULL. */
+	void (*on_ending)(struct child *child, void *payload);
 	/* Once; all output is in the spool. The child is freed by child_free, which may be called
 	 * here. */
 	void (*on_exit)(struct child *child, const struct child_exit *exit, void *payload);
@@ -94,7 +97,8 @@ pid_t child_pid(const struct child *child); /* 0 before it is known */
 /* All that the child wrote before this call, and before anything it told the daemon on its control
  * socket before this call, is in the spools when `on_synced` runs; it is given their sizes. Also
  * renews the limits: each stream may hold `output_limit_bytes` more than it does then. A child that
- * ends first syncs by that: `on_synced` comes before on_exit. Not to be called after on_exit. */
+ * ends first syncs by that: `on_synced` comes before on_exit. After on_exit this does
+ * nothing. */
 void child_sync(struct child *child, uint64_t output_limit_bytes,
     void (*on_synced)(
 	struct child *child, const uint64_t size_bytes[CHILD_STREAM_COUNT], void *payload),

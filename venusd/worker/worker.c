@@ -423,17 +423,20 @@ static void on_child_output(
 	worker->handlers.on_output(worker, stream, size_bytes, worker->handlers.payload);
 }
 
+/* What it had said before it ended may lead to requests for its output, which on_exit would be too
+ * late for. An answer frees one request, hello and crash come once: more frames are not legal. */
+static void on_child_ending(struct child *child, void *payload)
+{
+	(void)child;
+	read_frames(payload, WORKER_REQUESTS_MAX + 2);
+}
+
 static void on_child_exit(struct child *child, const struct child_exit *exit, void *payload)
 {
 	struct worker *worker = payload;
 	AUTO_BUF struct buf message = BUF_INIT;
 
 	(void)child;
-	/* An answer frees one request, hello and crash come once: more frames than these are not
-	 * legal. */
-	read_frames(worker, WORKER_REQUESTS_MAX + 2);
-	if (worker->freed)
-		return;
 	disconnect(worker);
 	(void)uv_timer_stop(&worker->timer); /* cannot fail */
 	worker->state = STATE_OVER;
@@ -477,6 +480,7 @@ static int start_child(struct worker *worker, struct spawner *spawner,
 	};
 	struct child_handlers handlers = {
 	    .on_output = worker->handlers.on_output ? on_child_output : NULL,
+	    .on_ending = on_child_ending,
 	    .on_exit = on_child_exit,
 	    .payload = worker,
 	};

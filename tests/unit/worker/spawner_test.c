@@ -154,31 +154,42 @@ static void test_environment(void **state)
 	seen_free(&seen);
 }
 
-static void test_clean_child(void **state)
-{
-	struct fixture *fixture = *state, other = {0};
-	struct seen seen = {0};
-	struct err err;
-	AUTO_BUF struct buf text = BUF_INIT;
-	int planted[40];
+static int planted[40];
 
-	/* Not close-on-exec, so venus-spawn itself gets them, and one is likely to be number 10. */
+/* Descriptors that are not close-on-exec, so that venus-spawn itself gets them; one is likely to be
+ * number 10. */
+static int fixture_open_planted(void **state)
+{
 	for (size_t i = 0; i < ARRAY_LENGTH(planted); i++)
 		planted[i] = dup(STDERR_FILENO);
-	assert_int_equal(
-	    spawner_open(&fixture->loop, spawn_path, on_spawner_lost, &other, &other.spawner, &err),
-	    0);
-	other.loop = fixture->loop;
-	start_own(&other, "look", LIMIT, &seen);
+	return fixture_open(state);
+}
+
+static int fixture_close_planted(void **state)
+{
+	int result = fixture_close(state);
+
+	for (size_t i = 0; i < ARRAY_LENGTH(planted); i++)
+		(void)close(planted[i]);
+	return result;
+}
+
+static void test_clean_child(void **state)
+{
+	struct fixture *fixture = *state;
+	struct seen seen = {0};
+	AUTO_BUF struct buf text = BUF_INIT;
+
+	start_own(fixture, "look", LIMIT, &seen);
 	run_until(fixture, seen.exits);
 	assert_exit(&seen, CHILD_EXITED, 0);
 	read_output(seen.child, CHILD_STDOUT, &text);
 	assert_string_equal(
 	    text.data, "0 1 2 10 blocked=0 ignored=0 leader=1 group=1 core=0 umask=022 stdin=0\n");
 	seen_free(&seen);
-	spawner_close(other.spawner);
-	for (size_t i = 0; i < ARRAY_LENGTH(planted); i++)
-		(void)close(planted[i]);
+	/* Standard streams, socket, epoll, /dev/null, signals. */
+	while (count_fds(spawner_pid(fixture->spawner)) != 7)
+		(void)sched_yield();
 }
 
 static void test_memory_limit(void **state)
@@ -686,7 +697,8 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 	    TEST(test_output),
 	    TEST(test_environment),
-	    TEST(test_clean_child),
+	    cmocka_unit_test_setup_teardown(
+		test_clean_child, fixture_open_planted, fixture_close_planted),
 	    TEST(test_memory_limit),
 	    TEST(test_not_started),
 	    TEST(test_refused),

@@ -9,6 +9,8 @@ struct seen {
 	uint64_t last_run;
 	struct buf value;
 	bool free_at_answer;
+	unsigned sync_at_answer; /* which asks for a sync */
+	unsigned synced;
 	unsigned fds_open;
 	char log[4096];
 };
@@ -58,6 +60,17 @@ static void note(struct seen *seen, char what)
 	seen->answers++;
 }
 
+static void on_answer_synced(
+    struct child *child, const uint64_t size_bytes[CHILD_STREAM_COUNT], void *payload)
+{
+	struct seen *seen = payload;
+
+	(void)child;
+	assert_int_equal(size_bytes[CHILD_STDOUT], 0);
+	assert_int_equal(seen->ends, 0);
+	seen->synced++;
+}
+
 static void on_answer(struct worker *worker, const Venus__Worker__FromWorker *answer, int *fds,
     size_t fd_count, void *payload)
 {
@@ -93,6 +106,8 @@ static void on_answer(struct worker *worker, const Venus__Worker__FromWorker *an
 			   : answer->kind_case == VENUS__WORKER__FROM_WORKER__KIND_DECODED ? 'd'
 											   : 'x');
 	}
+	if (seen->answers == seen->sync_at_answer)
+		child_sync(worker_child(worker), 1, on_answer_synced, seen);
 	if (seen->free_at_answer) {
 		worker_free(worker);
 		seen->worker = NULL;
@@ -375,11 +390,12 @@ static void test_last_words(void **state)
 	}
 }
 
-/* The end is known while answers are still unread: they come first. */
+/* The end is known while answers are still unread: they come first, and so do the syncs that they
+ * lead to. */
 static void test_many_words(void **state)
 {
 	struct fixture *fixture = *state;
-	struct seen seen = {0};
+	struct seen seen = {.sync_at_answer = 1 + MANY_WORDS};
 	struct err err;
 
 	start_mode(fixture, "many-words", 0, &seen);
@@ -391,6 +407,7 @@ static void test_many_words(void **state)
 	run_until(fixture, seen.ends);
 	assert_string_equal(seen.message, "exited with code 9");
 	assert_int_equal(seen.answers, 1 + MANY_WORDS);
+	assert_int_equal(seen.synced, 1);
 	seen_free(&seen);
 }
 
