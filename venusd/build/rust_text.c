@@ -192,6 +192,28 @@ static void out_macro(struct rust_out *out, const struct rust_settings *settings
 	rust_out_text(out, "\n");
 }
 
+/* Those of a module in a file of its own: the file is read once more, its other items are not used.
+ */
+static void out_file_macros(
+    struct rust_out *out, const struct rust_settings *settings, size_t index)
+{
+	const struct notebook_item *item = &out->notebook->items[index];
+	AUTO_TOKENS struct rust_tokens tokens = {0};
+	AUTO_EDITS struct rust_edits edits = {0};
+	rust_lex(out->notebook->source, item->item, &tokens);
+	const struct rust_rewrite rewrite = {out->notebook, settings, &tokens, &edits, 0};
+	rust_rewrite_tokens(&rewrite);
+	rust_rewrite_items(&rewrite, 0, tokens.count);
+	rust_out_printf(out,
+	    "#[allow(warnings)] #[macro_use] mod __venus_macros_%s { use ::" RUST_UNIVERSE_CRATE
+	    "::*; ",
+	    item->name);
+	rust_out_edited(out,
+	    (struct notebook_range){code_start(&tokens, item->item), item->item.end}, &edits, false,
+	    RUST_OWNER_ITEM, index);
+	rust_out_text(out, " }\n");
+}
+
 /* The macros of a `#[macro_use] mod` reach past its end. */
 static void out_mod_macros(struct rust_out *out, const struct rust_settings *settings, size_t index)
 {
@@ -199,9 +221,9 @@ static void out_mod_macros(struct rust_out *out, const struct rust_settings *set
 	AUTO_TOKENS struct rust_tokens tokens = {0};
 	rust_lex(out->notebook->source, item->item, &tokens);
 	struct rust_item mod = rust_item_at(&tokens, 0, tokens.count);
-	bool macro_use = false;
-	for (size_t i = mod.attributes; i < mod.start; i++)
-		macro_use |= rust_is(&tokens, i, "macro_use");
+	bool macro_use = rust_has_attribute(&tokens, &mod, "macro_use");
+	if (macro_use && mod.open >= mod.close)
+		out_file_macros(out, settings, index);
 	for (size_t i = mod.open + 1; macro_use && i < mod.close;) {
 		struct rust_item inner = rust_item_at(&tokens, i, mod.close);
 		if (inner.head < mod.close && rust_is(&tokens, inner.keyword, "macro_rules"))
@@ -402,12 +424,29 @@ static void out_plain_glue(struct rust_out *out, const struct rust_settings *set
 	out_glue_once(out, settings, types, count);
 }
 
+/* With `use venus::prelude::*` in the notebook a second one would make that one unused. */
+static bool has_prelude(const struct notebook *notebook)
+{
+	for (size_t i = 0; i < notebook->item_count; i++) {
+		if (notebook->items[i].kind != NOTEBOOK_USE)
+			continue;
+		AUTO_TOKENS struct rust_tokens tokens = {0};
+		rust_lex(notebook->source, notebook->items[i].body, &tokens);
+		size_t use = rust_skip_visibility(&tokens, 0, tokens.count);
+		AUTO_FREE char *text = rust_tokens_text(&tokens, use, tokens.count);
+		if (strcmp(text, "use venus::prelude::*;") == 0)
+			return true;
+	}
+	return false;
+}
+
 int rust_plain_generate(const struct notebook *notebook, const struct rust_settings *settings,
     const size_t *cells, size_t cell_count, struct rust_crate *ret_crate, struct err *err)
 {
 	AUTO_OUT struct rust_out out = {.notebook = notebook};
 	out_plain_source(&out, settings, cells, cell_count);
-	rust_out_text(&out, "\n#[allow(unused_imports)] use ::venus::prelude::*;\n");
+	if (!has_prelude(notebook))
+		rust_out_text(&out, "\n#[allow(unused_imports)] use ::venus::prelude::*;\n");
 	for (size_t i = 0; i < cell_count; i++) {
 		struct rust_file file = {0};
 		if (rust_cell_generate(notebook, settings, cells[i], &file, err))

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/file.h"
 #include "common/mem.h"
 
 /* What is changed wherever it stands: attributes and derives that only venus reads, and paths that
@@ -65,17 +66,10 @@ static void make_absolute(const struct rust_rewrite *rewrite, size_t literal)
 	AUTO_FREE char *value = rust_literal_value(rewrite->tokens, literal);
 	if (!value || !*value || *value == '/')
 		return;
-	AUTO_BUF struct buf text = BUF_INIT;
-	AUTO_FREE char *path = mem_printf("%s/%s", rewrite->settings->folder, value);
-	buf_add_char(&text, '"');
-	for (const char *c = path; *c; c++) {
-		if (*c == '"' || *c == '\\')
-			buf_add_char(&text, '\\');
-		buf_add_char(&text, *c);
-	}
-	buf_add_char(&text, '"');
+	AUTO_FREE char *path = file_join(rewrite->settings->folder, value);
+	AUTO_FREE char *text = rust_quoted(path);
 	rust_edit_replace(rewrite->edits, rewrite->tokens->at[literal].start,
-	    rewrite->tokens->at[literal].end, text.data);
+	    rewrite->tokens->at[literal].end, text);
 }
 
 static bool is_cut(const struct rust_rewrite *rewrite, size_t name, bool rkyv)

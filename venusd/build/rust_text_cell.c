@@ -11,13 +11,14 @@
  *
  *	#[allow(warnings)] #[no_mangle] pub unsafe fn __venus_c_…(__f: &mut ::venus::__rt::Frame) {
  *		let __a0 = &*(__f.borrow(0) as *const Config);
- *		__f.begin(); let __v = total(__a0); __f.end();
+ *		let __b0: &Config = __a0;
+ *		__f.begin(); let __v = total(__b0, ); __f.end();
  *		__f.value = ::std::boxed::Box::into_raw(::std::boxed::Box::new(__v)) as *mut u8;
  *	}
  *
  * The producer's return type is spelled in it, so that a parameter of another type is the
- *compiler's own error at `__a0`, which the map turns into the parameter. A producer that may return
- *a Result is fed by type (__rt::F), all others are not, since that costs compile time.
+ * compiler's own error at `__a0`, which the map turns into the parameter. A producer that may
+ * return a Result is fed by type (__rt::F), all others are not, since that costs compile time.
  */
 
 #define RT "::venus::__rt::"
@@ -108,6 +109,20 @@ static void out_argument(struct rust_out *out, const struct notebook_cell *cell,
 		    mutable, k, k, param->name, producer);
 }
 
+/* To the parameter's type, one at a time: of a call with two wrong arguments the compiler would
+ * only say that they are wrong. */
+static void out_coercion(struct rust_out *out, size_t index, size_t k)
+{
+	const struct notebook_param *param = &out->notebook->cells[index].params[k];
+	AUTO_FREE char *type = rust_type_text(param->type, true);
+	bool named = strstr(type, "impl ") == NULL;
+	AUTO_FREE char *argument =
+	    mem_printf("%s__a%zu", param->passing == NOTEBOOK_BY_MUT ? "&mut " : "", k);
+	rust_out_printf(out, "let __b%zu%s%s = ", k, named ? ": " : "", named ? type : "");
+	rust_out_for(out, argument, RUST_OWNER_PARAM, index, k, param->type_range.start);
+	rust_out_text(out, "; ");
+}
+
 static void out_wrapper(
     struct rust_out *out, const struct rust_settings *settings, size_t index, const char *symbol)
 {
@@ -117,19 +132,16 @@ static void out_wrapper(
 	    rust_no_mangle(settings), symbol);
 	for (size_t k = 0; k < cell->param_count; k++)
 		out_argument(out, cell, k);
+	for (size_t k = 0; k < cell->param_count; k++)
+		out_coercion(out, index, k);
 	rust_out_text(out, "__f.begin(); let __v = ");
 	rust_out_for(out, cell->name, RUST_OWNER_CELL, index, 0, cell->name_range.start);
 	rust_out_text(out, "(");
-	for (size_t k = 0; k < cell->param_count; k++) {
-		AUTO_FREE char *argument = mem_printf(
-		    "%s__a%zu", cell->params[k].passing == NOTEBOOK_BY_MUT ? "&mut " : "", k);
-		rust_out_for(
-		    out, argument, RUST_OWNER_PARAM, index, k, cell->params[k].type_range.start);
-		rust_out_text(out, ", ");
-	}
-	rust_out_text(
-	    out, "); __f.end(); __f.value = "
-		 "::std::boxed::Box::into_raw(::std::boxed::Box::new(__v)) as *mut u8; }\n");
+	for (size_t k = 0; k < cell->param_count; k++)
+		rust_out_printf(out, "__b%zu, ", k);
+	rust_out_text(out,
+	    "); __f.end(); __f.value = "
+	    "::std::boxed::Box::into_raw(::std::boxed::Box::new(__v)) as *mut u8; }\n");
 }
 
 /* The attributes that are not venus's, then the function. */

@@ -56,6 +56,8 @@ char *rust_tokens_text(const struct rust_tokens *tokens, size_t i, size_t j);
 /* The string that a plain or raw literal stands for, NULL if it is none or has escapes other than
  * those of quote and backslash. Owned by the caller. */
 char *rust_literal_value(const struct rust_tokens *tokens, size_t i);
+/* A literal that stands for `value`. Owned by the caller. */
+char *rust_quoted(const char *value);
 /* A type's text, on one line, as it can stand in a function's body that is no part of the cell: its
  * named lifetimes are 'static. With `elide` they are '_. Owned by the caller. */
 char *rust_type_text(const char *type, bool elide);
@@ -161,6 +163,9 @@ struct rust_item {
 };
 /* The item at `i`, attributes included. Always advances. */
 struct rust_item rust_item_at(const struct rust_tokens *tokens, size_t i, size_t end);
+
+/* Whether one of the item's attributes begins with this name. */
+bool rust_has_attribute(const struct rust_tokens *tokens, const struct rust_item *item, const char *name);
 
 /* The codec of a struct or enum, as text of one line to stand behind it; NULL where it gets none.
  * Owned by the caller. */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/file.h"
 #include "common/mem.h"
 
 /*
@@ -300,25 +301,40 @@ void rust_rewrite_macro(const struct rust_rewrite *rewrite, size_t i, size_t end
 	}
 }
 
+bool rust_has_attribute(
+    const struct rust_tokens *tokens, const struct rust_item *item, const char *name)
+{
+	for (size_t i = item->attributes; i < item->start; i++)
+		if (rust_is(tokens, i, "[") && rust_is(tokens, i + 1, name))
+			return true;
+	return false;
+}
+
+/* `mod x;` whose file the language looks for; one with a path has it made absolute where attributes
+ * are rewritten. */
+static bool is_outline_mod(const struct rust_tokens *tokens, const struct rust_item *item)
+{
+	return rust_is(tokens, item->keyword, "mod") && item->open >= item->close &&
+	       rust_is_kind(tokens, item->name, RUST_IDENT) &&
+	       rust_is(tokens, item->name + 1, ";") && item->end == item->name + 2 &&
+	       !rust_has_attribute(tokens, item, "path");
+}
+
 /* `mod x;` is looked for beside the file that says it, which is not where the notebook is: a folder
  * module in between says where, and looks on into it as the file would have found its root. */
 static void outline_mod(const struct rust_rewrite *rewrite, const struct rust_item *item)
 {
 	const struct rust_tokens *tokens = rewrite->tokens;
-	const char *attributes = "";
-	for (size_t i = item->attributes; i < item->start; i++) {
-		if (rust_is(tokens, i, "path") && rust_is(tokens, i + 1, "="))
-			return; /* made absolute where attributes are rewritten */
-		if (rust_is(tokens, i, "macro_use"))
-			attributes = "#[macro_use] ";
-	}
+	const char *attributes =
+	    rust_has_attribute(tokens, item, "macro_use") ? "#[macro_use] " : "";
 	AUTO_FREE char *name = rust_tokens_text(tokens, item->name, item->name + 1);
 	const char *plain = strncmp(name, "r#", 2) == 0 ? name + 2 : name;
+	AUTO_FREE char *folder = rust_quoted(rewrite->settings->folder);
 	AUTO_BUF struct buf text = BUF_INIT;
 	buf_printf(&text,
-	    "#[path = \"%s\"] mod __venus_folder_%s { #[allow(unused_imports)] use super::*; %spub "
+	    "#[path = %s] mod __venus_folder_%s { #[allow(unused_imports)] use super::*; %spub "
 	    "mod ",
-	    rewrite->settings->folder, plain, attributes);
+	    folder, plain, attributes);
 	rust_edit_insert(rewrite->edits, start_of(rewrite, item->start), text.data, false);
 	if (item->name > item->start)
 		rust_edit_cut(
@@ -341,17 +357,15 @@ static bool has_outline_mod(const struct rust_tokens *tokens, size_t i, size_t e
 static void rewrite_mod(const struct rust_rewrite *rewrite, const struct rust_item *item, bool root)
 {
 	const struct rust_tokens *tokens = rewrite->tokens;
-	if (item->name >= item->end || !rust_is_kind(tokens, item->name, RUST_IDENT))
+	if (root && is_outline_mod(tokens, item))
+		outline_mod(rewrite, item);
+	if (item->open >= item->close || !rust_is_kind(tokens, item->name, RUST_IDENT))
 		return;
-	if (item->open >= item->close) {
-		if (root && rust_is(tokens, item->end - 1, ";"))
-			outline_mod(rewrite, item);
-		return;
-	}
 	if (root && has_outline_mod(tokens, item->open, item->close)) {
 		AUTO_FREE char *name = rust_tokens_text(tokens, item->name, item->name + 1);
-		AUTO_FREE char *text =
-		    mem_printf("#[path = \"%s/%s\"] ", rewrite->settings->folder, name);
+		AUTO_FREE char *folder = file_join(rewrite->settings->folder, name);
+		AUTO_FREE char *quoted = rust_quoted(folder);
+		AUTO_FREE char *text = mem_printf("#[path = %s] ", quoted);
 		rust_edit_insert(rewrite->edits, start_of(rewrite, item->start), text, false);
 	}
 	for (size_t i = item->open + 1; (rewrite->flags & RUST_REACH) && i < item->close; i++) {
@@ -368,14 +382,11 @@ static void rewrite_list(const struct rust_rewrite *rewrite, size_t i, size_t en
 	while (i < end) {
 		struct rust_item item = rust_item_at(tokens, i, end);
 		if (item.head < end) {
-			bool outline =
-			    rust_is(tokens, item.keyword, "mod") && item.open >= item.close;
 			if (rust_is(tokens, item.keyword, "mod")) {
 				rewrite_mod(rewrite, &item, root);
-				if (!outline)
-					rewrite_list(rewrite, item.open + 1, item.close, false);
+				rewrite_list(rewrite, item.open + 1, item.close, false);
 			}
-			if (root && !outline && (rewrite->flags & RUST_REACH))
+			if (root && !is_outline_mod(tokens, &item) && (rewrite->flags & RUST_REACH))
 				publish_item(rewrite, &item, false);
 			AUTO_FREE char *codec =
 			    (rewrite->flags & RUST_CODECS) ? rust_codec_text(tokens, &item) : NULL;

@@ -366,6 +366,19 @@ char *rust_literal_value(const struct rust_tokens *tokens, size_t i)
 	return buf_take(&value);
 }
 
+char *rust_quoted(const char *value)
+{
+	AUTO_BUF struct buf text = BUF_INIT;
+	buf_add_char(&text, '"');
+	for (const char *c = value; *c; c++) {
+		if (*c == '"' || *c == '\\')
+			buf_add_char(&text, '\\');
+		buf_add_char(&text, *c);
+	}
+	buf_add_char(&text, '"');
+	return buf_take(&text);
+}
+
 /* True if the lifetime at `i` is one that a `for<…>` of the type binds. */
 static bool bound_by_for(const struct rust_tokens *tokens, size_t i)
 {

@@ -87,7 +87,9 @@ static const struct rewriting REWRITINGS[] = {
 	"pub fn f() -> &'static str { include_str!(\"/books/a.txt\") }"},
     {"fn f() { g(include_bytes!(r\"/b\"), \"include_str!(\\\"a\\\")\") }",
 	"pub fn f() { g(include_bytes!(r\"/b\"), \"include_str!(\\\"a\\\")\") }"},
-    {"#[path = \"x/y.rs\"] mod a;", "#[path = \"/books/x/y.rs\"] mod a;"},
+    {"#[path = \"x/y.rs\"] mod a;", "#[path = \"/books/x/y.rs\"] pub mod a;"},
+    {"#[path = \"b.rs\"] mod a;", "#[path = \"/books/b.rs\"] pub mod a;"},
+    {"mod a { mod b; }", "#[path = \"/books/a\"] pub mod a { mod b; }"},
     {"pub(crate) mod a;", "#[path = \"/books\"] mod __venus_folder_a { #[allow(unused_imports)] "
 			  "use super::*; pub mod a; } "},
     {"fn main() { f(); }", "\n#[allow(unused_imports)] pub use ::venus::prelude::*;"},
@@ -196,7 +198,8 @@ static void test_feeding(void **state)
 				     "u8>::NEW).borrow(__f.borrow(2));"));
 	assert_non_null(
 	    strstr(text, "let __a3 = &*(__f.borrow(3) as *const Vec<Result<u8, ()>>);"));
-	assert_non_null(strstr(text, "= c(__a0, &mut __a1, __a2, __a3, );"));
+	assert_non_null(strstr(text, "let __b0: u8 = __a0; let __b1: &mut S = &mut __a1; "));
+	assert_non_null(strstr(text, "= c(__b0, __b1, __b2, __b3, );"));
 }
 
 static void test_symbols(void **state)
@@ -268,7 +271,7 @@ static void test_map_back(void **state)
 	assert_false(rust_map_place(notebook, crate.files[0].map, 1000, 1, &origin));
 	assert_int_equal(rust_cell_generate(notebook, &SETTINGS, 1, &file, &err), 0);
 	check_origin(notebook, &file, "boom", RUST_OWNER_CELL, 8, 48);
-	check_origin(notebook, &file, "__a0, );", RUST_OWNER_PARAM, 8, 24);
+	check_origin(notebook, &file, "__a0; __f", RUST_OWNER_PARAM, 8, 24);
 	place_in(file.text, "__f.begin", &line, &column);
 	assert_false(rust_map_place(notebook, file.map, line, column, &origin));
 	const size_t both[] = {0, 1};

@@ -73,7 +73,7 @@ mod shapes {
     pub(crate) mod deep { pub(in crate::shapes) fn no() {} pub(super) fn yes() -> u8 { no(); 8 } }
     pub(crate) fn through() -> u8 { deep::yes() }
 }
-use shapes::{Area, Square};
+#[macro_use] mod side; use shapes::{Area, Square};
 use Kind::*;
 
 trait Double { fn double(&self) -> Self; const K: i32 = 3; }
@@ -171,3 +171,4 @@ pub fn parts(pair: &Pair, secret: Secret) -> (u8, String, String) { (pair.0, for
     Inner { x: 9 }.to_string()
 }
 #[venus::cell] pub fn picked(kinds: &[Kind], name_of: &str) -> String { format!("{}{}", kinds.len(), name_of) }
+#[venus::cell] pub fn sided() -> String { format!("{} {}", side::scaled(1.0), tripled!(5)) }

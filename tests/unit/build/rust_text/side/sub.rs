@@ -1,0 +1,1 @@
+pub fn triple(x: u8) -> u8 { 3 * x }
