@@ -6,15 +6,23 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define DESCRIPTORS                                                                                \
 	4096 /* with a loaded object's descriptor each, the usual 1024 would be too few */
+#define KEPT_FD_LOW	    900 /* above what cells open */
 #define THREAD_END_TRIES    20
 #define THREAD_END_PAUSE_NS 500000
 
 static size_t threads_at_start;
+
+/* What descriptors 0 to 2 were at the start. */
+static struct standard {
+	int kept; /* -1: could not be kept */
+	struct stat status;
+} standard[STDERR_FILENO + 1];
 
 static size_t count_threads(void)
 {
@@ -40,6 +48,35 @@ static void raise_limit(__rlimit_resource_t resource, rlim_t wanted)
 	(void)setrlimit(resource, &limit); /* cells then have what there was */
 }
 
+static void refill_standard_fd(int fd)
+{
+	int opened;
+
+	if (fcntl(fd, F_GETFD) >= 0)
+		return;
+	opened = open("/dev/null", O_RDWR); /* the lowest free number, which is this one */
+	if (opened > STDERR_FILENO)
+		(void)close(opened);
+}
+
+static void keep_standard_fds(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+		refill_standard_fd(fd);
+		standard[fd].kept = fcntl(fd, F_DUPFD_CLOEXEC, KEPT_FD_LOW);
+		if (standard[fd].kept >= 0 && fstat(fd, &standard[fd].status) < 0)
+			standard[fd].kept = -1;
+	}
+}
+
+static bool is_standard(int fd, const struct standard *is)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && status.st_dev == is->status.st_dev &&
+	       status.st_ino == is->status.st_ino;
+}
+
 void process_prepare(void)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
@@ -58,20 +95,18 @@ void process_prepare(void)
 	(void)sigaction(SIGPIPE, &ignore, NULL);
 	(void)sigemptyset(&none);
 	(void)pthread_sigmask(SIG_SETMASK, &none, NULL);
-	process_refill_standard_fds();
+	keep_standard_fds();
 	threads_at_start = count_threads();
 }
 
-void process_refill_standard_fds(void)
+void process_restore_standard_fds(void)
 {
 	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
-		int opened;
+		const struct standard *is = &standard[fd];
 
-		if (fcntl(fd, F_GETFD) >= 0)
-			continue;
-		opened = open("/dev/null", O_RDWR); /* the lowest free number, which is this one */
-		if (opened > STDERR_FILENO)
-			(void)close(opened);
+		if (is->kept >= 0 && !is_standard(fd, is) && is_standard(is->kept, is))
+			(void)dup2(is->kept, fd); /* fails for no number that is in range */
+		refill_standard_fd(fd);
 	}
 }
 

@@ -313,7 +313,7 @@ static void run_cell(struct requests *requests, const Venus__Worker__Run *run,
 		_exit(EXIT_SUCCESS); /* a child that the cell forked came back from it; the parent
 					answers */
 	observe_end(&trace);
-	process_refill_standard_fds();
+	process_restore_standard_fds();
 	finish(requests, run, call, &outcome, &trace, done);
 	done->message->threads_left = process_has_threads_left();
 }

@@ -609,12 +609,15 @@ static void test_closed_standard_streams(void **state)
 	struct harness *harness = harness_open(NULL);
 	uint32_t cells = harness_load_plain(harness);
 	struct harness_run run = closing(cells, "0", "2");
+	AUTO_BUF struct buf output = BUF_INIT;
 
 	(void)state;
 	check_text(harness, &run, "");
 	(void)harness_run(harness,
 	    &(struct harness_run){
-		.object = cells, .symbol = "print", .settings = {{"text", "into nothing"}}});
+		.object = cells, .symbol = "print", .settings = {{"text", "still heard"}}});
+	harness_output(harness, harness->stdout_fd, &output);
+	assert_string_equal(output.data, "still heard");
 	/* Large values come in files that did not become descriptor 1 or 2. */
 	check_size(harness, cells, "100000", 100000, 2);
 	check_text(harness, &(struct harness_run){.object = cells, .symbol = "hello"}, "hello");
