@@ -244,7 +244,7 @@ static int open_all(struct venusd *daemon, struct err *err)
 {
 	AUTO_FREE char *spawn = NULL;
 	struct requests_settings settings = {.loop = &daemon->loop,
-	    .url = daemon->home.url,
+	    .path = daemon->home.socket_path,
 	    .home = daemon->home.state,
 	    .log_path = daemon->home.log,
 	    .on_activity = on_activity,

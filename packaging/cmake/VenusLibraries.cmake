@@ -6,7 +6,6 @@ foreach(module libuv libprotobuf-c sqlite3 liblz4 jansson tree-sitter)
 	string(REGEX REPLACE "^lib" "" name ${module})
 	pkg_check_modules(${name} REQUIRED IMPORTED_TARGET ${module})
 endforeach()
-find_library(NNG_LIBRARY nng REQUIRED)
 find_program(PROTOC_C protoc-c REQUIRED)
 
 # The grammar is unpacked into the build tree from the pinned package, never committed.

@@ -1,266 +1,419 @@
 /*
- * nng's side. Each exchange is an nng context with one aio, and is either receiving, in the loop's
- * hands, or sending. The aio's callback, on a thread of nng's, puts it into a queue and wakes the
- * loop; nothing else happens there. More contexts are made when few are left that receive (held
- * polls keep theirs), up to a limit.
+ * The socket, as nng's REP over ipc speaks it, so that every nng client can dial; without nng's own
+ * listener, because that of nng 1.5.2 stops accepting for good once a peer connects and goes away
+ * within its first eight bytes (nanomsg/nng#1518), which any process of the user may do.
+ *
+ * Both sides send eight bytes: 00 'S' 'P' 00, the protocol as 16 bits (REQ 0x30, REP 0x31), 00 00.
+ * Then each message is 01, its length as 64 bits, and the body, which begins with numbers of 32
+ * bits: the last of them has its highest bit set. A reply begins with the same numbers. All are
+ * big-endian (RFCs of nanomsg: sp-ipc-mapping-01, sp-request-reply-01).
+ *
+ * A connection is closed when it says hello late or wrongly, when a message is over the limit or
+ * takes too long to arrive, when it does not read its replies, and when its peer is not our user.
+ * An exchange outlives its connection: its reply then goes nowhere.
  */
 
 #include <errno.h>
-#include <nng/nng.h>
-#include <nng/protocol/reqrep0/rep.h>
-#include <nng/supplemental/util/platform.h>
-#include <nng/transport/ipc/ipc.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <utlist.h>
 
+#include "common/cleanup.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "venusd/request/request_internal.h"
 
-#define CONTEXTS_FIRST 8u
-#define CONTEXTS_SPARE 4u
+#define HELLO_BYTES	 8u
+#define HEADER_BYTES	 9u
+#define NUMBER_BYTES	 4u
+#define NUMBERS_MAX	 8u /* devices that a request may have passed */
+#define MESSAGE_KIND	 1u
+#define HELLO_MS	 5000u
+#define MESSAGE_MS	 30000u
+#define READ_BYTES	 (64u * 1024)
+#define UNREAD_MAX_BYTES (8u * 1024 * 1024)
+#define OPEN_MAX	 64u /* requests of one connection that are not answered */
+#define BACKLOG		 128
 
-enum exchange_state { EXCHANGE_RECEIVING, EXCHANGE_HANDLING, EXCHANGE_SENDING, EXCHANGE_CLOSED };
+static const uint8_t our_hello[HELLO_BYTES] = {0, 'S', 'P', 0, 0, 0x31, 0, 0};
+static const uint8_t their_hello[HELLO_BYTES] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
+
+struct connection {
+	uv_pipe_t pipe;
+	uv_timer_t timer;
+	struct listener *listener;
+	struct connection *prev, *next;
+	uint32_t number;
+	struct buf in;
+	bool shaken, closing, paused;
+	unsigned open, handles;
+};
 
 struct exchange {
 	struct listener *listener;
-	nng_ctx context;
-	nng_aio *aio;
-	enum exchange_state state;
-	uint32_t pipe;
-	struct exchange *next; /* in the queue of finished aios */
+	struct exchange *prev, *next;
+	uint32_t connection;
+	uint8_t numbers[NUMBERS_MAX * NUMBER_BYTES];
+	size_t numbers_length;
 };
 
 struct listener {
-	uv_async_t wake;
-	nng_socket socket;
+	uv_pipe_t door;
+	uv_loop_t *loop;
 	exchange_on_request *on_request;
 	void *payload;
-	struct exchange **exchanges;
-	size_t exchange_count, receiving;
-	nng_mtx *lock;
-	struct exchange *finished; /* newest first, under lock */
-	atomic_uint clients;
-	bool closing;
+	struct connection *connections;
+	struct exchange *exchanges;
+	size_t connection_count;
+	uint32_t last_number;
+	bool opened;
+	char chunk[READ_BYTES];
 };
 
-static int nng_err(struct err *err, int code, const char *what)
-{
-	enum err_code kind = code == NNG_EADDRINUSE ? ERR_UNAVAILABLE
-			     : code == NNG_EPERM    ? ERR_DENIED
-						    : ERR_IO;
+struct sending {
+	uv_write_t request;
+	char bytes[];
+};
 
-	return err_set(err, kind, "%s: %s", what, nng_strerror(code));
+/* Closing. */
+
+static void on_handle_closed(uv_handle_t *handle)
+{
+	struct connection *connection = handle->data;
+
+	if (--connection->handles)
+		return;
+	buf_fini(&connection->in);
+	free(connection);
 }
 
-/* On a thread of nng's. */
-static void on_aio(void *payload)
+static void connection_close(struct connection *connection, const char *why)
 {
-	struct exchange *exchange = payload;
-	struct listener *listener = exchange->listener;
-
-	nng_mtx_lock(listener->lock);
-	exchange->next = listener->finished;
-	listener->finished = exchange;
-	nng_mtx_unlock(listener->lock);
-	(void)uv_async_send(&listener->wake);
+	if (connection->closing)
+		return;
+	if (why)
+		log_warning("a connection was closed: %s", why);
+	connection->closing = true;
+	DL_DELETE(connection->listener->connections, connection);
+	connection->listener->connection_count--;
+	uv_close((uv_handle_t *)&connection->timer, on_handle_closed);
+	uv_close((uv_handle_t *)&connection->pipe, on_handle_closed);
 }
 
-/* On a thread of nng's: who may connect. The directory is ours alone; this is the second lock on
- * the same door. */
-static void on_pipe(nng_pipe pipe, nng_pipe_ev event, void *payload)
+static void on_late(uv_timer_t *timer)
 {
-	struct listener *listener = payload;
-	uint64_t uid = UINT64_MAX;
+	struct connection *connection = timer->data;
 
-	if (event == NNG_PIPE_EV_REM_POST) {
-		atomic_fetch_sub(&listener->clients, 1);
+	connection_close(connection, connection->shaken ? "a message did not arrive in time"
+							: "it did not say hello in time");
+}
+
+/* Writing. */
+
+static void on_written(uv_write_t *request, int status)
+{
+	struct connection *connection = request->handle->data;
+
+	free(request->data);
+	if (status < 0 && !connection->closing)
+		connection_close(connection, NULL); /* the client is gone */
+}
+
+/* Most replies go out at once, without a turn of the loop. */
+static void connection_write(struct connection *connection, const void *bytes, size_t length)
+{
+	uv_stream_t *stream = (uv_stream_t *)&connection->pipe;
+	uv_buf_t buffer = uv_buf_init((char *)(uintptr_t)bytes, (unsigned)length);
+	int written = uv_try_write(stream, &buffer, 1);
+	struct sending *sending;
+
+	if (written < 0 && written != UV_EAGAIN) {
+		connection_close(connection, NULL);
 		return;
 	}
-	if (event == NNG_PIPE_EV_ADD_POST) {
-		atomic_fetch_add(&listener->clients, 1);
+	if (written < 0)
+		written = 0;
+	if ((size_t)written == length)
+		return;
+	if (uv_stream_get_write_queue_size(stream) + length > UNREAD_MAX_BYTES) {
+		connection_close(connection, "it does not read its replies");
 		return;
 	}
-	if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_UID, &uid) != 0 || uid != geteuid()) {
-		log_warning("a connection of user %llu was refused", (unsigned long long)uid);
-		(void)nng_pipe_close(pipe);
-	} else if (atomic_load(&listener->clients) >= LIMIT_PIPES) {
-		log_warning("a connection was refused: %u clients are connected", LIMIT_PIPES);
-		(void)nng_pipe_close(pipe);
+	length -= (size_t)written;
+	sending = mem_alloc(sizeof *sending + length);
+	memcpy(sending->bytes, (const char *)bytes + written, length);
+	sending->request.data = sending;
+	buffer = uv_buf_init(sending->bytes, (unsigned)length);
+	if (uv_write(&sending->request, stream, &buffer, 1, on_written) < 0) {
+		free(sending);
+		connection_close(connection, NULL);
 	}
 }
 
-static void receive(struct exchange *exchange)
+static void put_number(uint8_t *bytes, uint64_t number, size_t count)
 {
-	exchange->state = EXCHANGE_RECEIVING;
-	exchange->listener->receiving++;
-	nng_ctx_recv(exchange->context, exchange->aio);
+	for (size_t i = count; i > 0; number >>= 8)
+		bytes[--i] = (uint8_t)number;
 }
 
-static int add_exchange(struct listener *listener, struct err *err)
+static uint64_t get_number(const uint8_t *bytes, size_t count)
 {
-	struct exchange *exchange = mem_alloc(sizeof *exchange);
-	int code;
+	uint64_t number = 0;
 
-	exchange->listener = listener;
-	code = nng_ctx_open(&exchange->context, listener->socket);
-	if (code) {
-		free(exchange);
-		return nng_err(err, code, "cannot open a context");
-	}
-	code = nng_aio_alloc(&exchange->aio, on_aio, exchange);
-	if (code) {
-		(void)nng_ctx_close(exchange->context);
-		free(exchange);
-		return nng_err(err, code, "cannot open a context");
-	}
-	*MEM_PUSH(listener->exchanges, listener->exchange_count) = exchange;
-	receive(exchange);
+	for (size_t i = 0; i < count; i++)
+		number = number << 8 | bytes[i];
+	return number;
+}
+
+/* Reading. */
+
+/* Length of the numbers that a body begins with; 0: it is no request. */
+static size_t numbers_length(const uint8_t *body, size_t length)
+{
+	for (size_t at = 0; at + NUMBER_BYTES <= length && at < NUMBERS_MAX * NUMBER_BYTES;
+	     at += NUMBER_BYTES)
+		if (body[at] & 0x80)
+			return at + NUMBER_BYTES;
 	return 0;
 }
 
-static void on_received(struct listener *listener, struct exchange *exchange)
+static void take_body(struct connection *connection, const uint8_t *body, size_t length)
 {
-	nng_msg *message = nng_aio_get_msg(exchange->aio);
-	struct err err;
+	size_t numbers = numbers_length(body, length);
+	struct exchange *exchange;
 
-	listener->receiving--;
-	if (nng_aio_result(exchange->aio) != 0) {
-		exchange->state = EXCHANGE_CLOSED;
+	if (!numbers) {
+		connection_close(connection, "it sent what is not a request");
 		return;
 	}
-	exchange->state = EXCHANGE_HANDLING;
-	exchange->pipe = (uint32_t)nng_pipe_id(nng_msg_get_pipe(message));
-	if (listener->receiving < CONTEXTS_SPARE && listener->exchange_count < LIMIT_CONTEXTS &&
-	    add_exchange(listener, &err) < 0)
-		log_warning("%s", err.message);
-	listener->on_request(
-	    exchange, nng_msg_body(message), nng_msg_len(message), listener->payload);
-	nng_msg_free(message);
+	exchange = mem_alloc(sizeof *exchange);
+	exchange->listener = connection->listener;
+	exchange->connection = connection->number;
+	memcpy(exchange->numbers, body, numbers);
+	exchange->numbers_length = numbers;
+	DL_APPEND(connection->listener->exchanges, exchange);
+	connection->open++;
+	connection->listener->on_request(
+	    exchange, body + numbers, length - numbers, connection->listener->payload);
 }
 
-static void on_sent(struct exchange *exchange)
+/* Takes one hello or message from what came. False: it is not whole yet, or the connection is
+ * closing. */
+static bool take_one(struct connection *connection, size_t *at)
 {
-	if (nng_aio_result(exchange->aio) != 0)
-		nng_msg_free(nng_aio_get_msg(exchange->aio)); /* the client is gone */
-	receive(exchange);
-}
+	const uint8_t *bytes = (const uint8_t *)connection->in.data + *at;
+	size_t left = connection->in.length - *at;
+	uint64_t length;
 
-static void on_wake(uv_async_t *wake)
-{
-	struct listener *listener = wake->data;
-	struct exchange *list, *ordered = NULL;
-
-	nng_mtx_lock(listener->lock);
-	list = listener->finished;
-	listener->finished = NULL;
-	nng_mtx_unlock(listener->lock);
-	while (list) {
-		struct exchange *next = list->next;
-
-		list->next = ordered;
-		ordered = list;
-		list = next;
+	if (!connection->shaken) {
+		if (left < HELLO_BYTES)
+			return false;
+		if (memcmp(bytes, their_hello, HELLO_BYTES) != 0) {
+			connection_close(connection, "it does not speak nng's REQ");
+			return false;
+		}
+		connection->shaken = true;
+		*at += HELLO_BYTES;
+		return true;
 	}
-	while (ordered) {
-		struct exchange *exchange = ordered;
-
-		ordered = exchange->next;
-		if (listener->closing)
-			exchange->state = EXCHANGE_CLOSED;
-		else if (exchange->state == EXCHANGE_RECEIVING)
-			on_received(listener, exchange);
-		else if (exchange->state == EXCHANGE_SENDING)
-			on_sent(exchange);
+	if (left < HEADER_BYTES)
+		return false;
+	length = get_number(bytes + 1, HEADER_BYTES - 1);
+	if (bytes[0] != MESSAGE_KIND || length > LIMIT_REQUEST_BYTES + NUMBERS_MAX * NUMBER_BYTES) {
+		connection_close(connection, "it sent a message over the limit, or none");
+		return false;
 	}
+	if (left < HEADER_BYTES + length)
+		return false;
+	*at += HEADER_BYTES + (size_t)length;
+	take_body(connection, bytes + HEADER_BYTES, (size_t)length);
+	return !connection->closing;
 }
 
-static int start(struct listener *listener, const char *url, struct err *err)
+static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer);
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret_buffer)
 {
-	nng_listener door;
-	int code = nng_rep0_open(&listener->socket);
+	struct connection *connection = handle->data;
 
-	if (code)
-		return nng_err(err, code, "cannot open a socket");
-	if ((code = nng_socket_set_size(
-		 listener->socket, NNG_OPT_RECVMAXSZ, LIMIT_REQUEST_BYTES + 64)) ||
-	    (code = nng_pipe_notify(listener->socket, NNG_PIPE_EV_ADD_PRE, on_pipe, listener)) ||
-	    (code = nng_pipe_notify(listener->socket, NNG_PIPE_EV_ADD_POST, on_pipe, listener)) ||
-	    (code = nng_pipe_notify(listener->socket, NNG_PIPE_EV_REM_POST, on_pipe, listener)) ||
-	    (code = nng_listener_create(&door, listener->socket, url)) ||
-	    (code = nng_listener_set_int(door, NNG_OPT_IPC_PERMISSIONS, 0600)) ||
-	    (code = nng_listener_start(door, 0)))
-		return nng_err(err, code, url);
-	for (unsigned i = 0; i < CONTEXTS_FIRST; i++)
-		if (add_exchange(listener, err) < 0)
-			return -1;
-	return 0;
+	(void)suggested;
+	*ret_buffer = uv_buf_init(connection->listener->chunk, READ_BYTES);
 }
 
-int listener_open(uv_loop_t *loop, const char *url, exchange_on_request *on_request, void *payload,
+static void take_all(struct connection *connection)
+{
+	size_t at = 0, left;
+
+	while (connection->open < OPEN_MAX && take_one(connection, &at))
+		continue;
+	if (connection->closing)
+		return;
+	left = connection->in.length - at;
+	if (!left) {
+		buf_fini(&connection->in); /* an idle connection holds no memory */
+	} else if (at) {
+		memmove(connection->in.data, connection->in.data + at, left);
+		connection->in.length = left;
+	}
+	if (connection->open >= OPEN_MAX) {
+		connection->paused = true;
+		(void)uv_read_stop((uv_stream_t *)&connection->pipe);
+	}
+	if (connection->shaken && (!left || connection->paused))
+		(void)uv_timer_stop(&connection->timer);
+	else if (connection->shaken && (at || !uv_is_active((uv_handle_t *)&connection->timer)))
+		(void)uv_timer_start(&connection->timer, on_late, MESSAGE_MS, 0);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
+{
+	struct connection *connection = stream->data;
+
+	if (got < 0) {
+		connection_close(connection, NULL);
+		return;
+	}
+	buf_add(&connection->in, buffer->base, (size_t)got);
+	take_all(connection);
+}
+
+/* Connections. */
+
+static bool is_our_user(uv_pipe_t *pipe)
+{
+	struct ucred peer = {.uid = (uid_t)-1};
+	socklen_t length = sizeof peer;
+	uv_os_fd_t fd;
+
+	return uv_fileno((const uv_handle_t *)pipe, &fd) == 0 &&
+	       getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
+	       peer.uid == geteuid();
+}
+
+static void on_connection(uv_stream_t *door, int status)
+{
+	struct listener *listener = door->data;
+	struct connection *connection;
+
+	if (status < 0) {
+		log_warning("a connection could not be accepted: %s", uv_strerror(status));
+		return;
+	}
+	connection = mem_alloc(sizeof *connection);
+	connection->listener = listener;
+	connection->number =
+	    ++listener->last_number ? listener->last_number : ++listener->last_number;
+	connection->handles = 2;
+	(void)uv_pipe_init(listener->loop, &connection->pipe, 0);
+	(void)uv_timer_init(listener->loop, &connection->timer);
+	connection->pipe.data = connection->timer.data = connection;
+	DL_APPEND(listener->connections, connection);
+	listener->connection_count++;
+	if (uv_accept(door, (uv_stream_t *)&connection->pipe) < 0)
+		connection_close(connection, "it could not be accepted");
+	else if (!is_our_user(&connection->pipe))
+		connection_close(connection, "it is another user's");
+	else if (listener->connection_count > LIMIT_PIPES)
+		connection_close(connection, "there are too many");
+	if (connection->closing)
+		return;
+	(void)uv_timer_start(&connection->timer, on_late, HELLO_MS, 0);
+	connection_write(connection, our_hello, sizeof our_hello);
+	if (!connection->closing &&
+	    uv_read_start((uv_stream_t *)&connection->pipe, on_alloc, on_read) < 0)
+		connection_close(connection, "it cannot be read");
+}
+
+int listener_open(uv_loop_t *loop, const char *path, exchange_on_request *on_request, void *payload,
     struct listener **ret_listener, struct err *err)
 {
 	struct listener *listener = mem_alloc(sizeof *listener);
 	int code;
 
+	listener->loop = loop;
 	listener->on_request = on_request;
 	listener->payload = payload;
-	listener->wake.data = listener;
-	code = nng_mtx_alloc(&listener->lock);
-	if (code) {
-		free(listener);
-		return nng_err(err, code, "cannot make a lock");
+	(void)uv_pipe_init(loop, &listener->door, 0);
+	listener->door.data = listener;
+	code = uv_pipe_bind(&listener->door, path);
+	if (code == 0)
+		code = chmod(path, 0600) < 0 ? -errno : 0;
+	if (code == 0)
+		code = uv_listen((uv_stream_t *)&listener->door, BACKLOG, on_connection);
+	if (code == 0) {
+		*ret_listener = listener;
+		return 0;
 	}
-	(void)uv_async_init(loop, &listener->wake, on_wake);
-	if (start(listener, url, err) < 0) {
-		listener_close(listener);
-		(void)uv_run(loop, UV_RUN_NOWAIT);
-		listener_free(listener);
-		return -1;
-	}
-	*ret_listener = listener;
-	return 0;
+	listener_close(listener);
+	(void)uv_run(loop, UV_RUN_NOWAIT);
+	listener_free(listener);
+	return err_set(err, code == UV_EADDRINUSE ? ERR_UNAVAILABLE : ERR_IO,
+	    "cannot listen at %s: %s", path, uv_strerror(code));
 }
 
 void listener_close(struct listener *listener)
 {
-	listener->closing = true;
-	(void)nng_close(listener->socket); /* every aio ends; fails only if it never was open */
-	for (size_t i = 0; i < listener->exchange_count; i++)
-		nng_aio_stop(listener->exchanges[i]->aio);
-	uv_close((uv_handle_t *)&listener->wake, NULL);
+	while (listener->connections)
+		connection_close(listener->connections, NULL);
+	uv_close((uv_handle_t *)&listener->door, NULL); /* removes the socket's file */
 }
 
 void listener_free(struct listener *listener)
 {
-	for (size_t i = 0; i < listener->exchange_count; i++) {
-		nng_aio_free(listener->exchanges[i]->aio);
-		free(listener->exchanges[i]);
-	}
-	free(listener->exchanges);
-	nng_mtx_free(listener->lock);
+	struct exchange *exchange, *next;
+
+	DL_FOREACH_SAFE (listener->exchanges, exchange, next)
+		free(exchange);
 	free(listener);
 }
 
 size_t listener_clients(const struct listener *listener)
 {
-	return atomic_load(&listener->clients);
+	return listener->connection_count;
+}
+
+static struct connection *connection_of(const struct exchange *exchange)
+{
+	struct connection *connection;
+
+	DL_FOREACH (exchange->listener->connections, connection)
+		if (connection->number == exchange->connection)
+			return connection;
+	return NULL;
+}
+
+static void resume(struct connection *connection)
+{
+	connection->paused = false;
+	(void)uv_read_start((uv_stream_t *)&connection->pipe, on_alloc, on_read);
+	take_all(connection);
 }
 
 void exchange_reply(struct exchange *exchange, const void *bytes, size_t length)
 {
-	nng_msg *message;
+	struct connection *connection = connection_of(exchange);
+	AUTO_FREE uint8_t *message = mem_alloc(HEADER_BYTES + exchange->numbers_length + length);
 
-	if (nng_msg_alloc(&message, 0) || nng_msg_append(message, bytes, length))
-		abort();
-	exchange->state = EXCHANGE_SENDING;
-	nng_aio_set_msg(exchange->aio, message);
-	nng_ctx_send(exchange->context, exchange->aio);
+	message[0] = MESSAGE_KIND;
+	put_number(message + 1, exchange->numbers_length + length, HEADER_BYTES - 1);
+	memcpy(message + HEADER_BYTES, exchange->numbers, exchange->numbers_length);
+	if (length)
+		memcpy(message + HEADER_BYTES + exchange->numbers_length, bytes, length);
+	DL_DELETE(exchange->listener->exchanges, exchange);
+	if (connection) {
+		connection->open--;
+		connection_write(
+		    connection, message, HEADER_BYTES + exchange->numbers_length + length);
+	}
+	if (connection && !connection->closing && connection->paused)
+		resume(connection);
+	free(exchange);
 }
 
 uint32_t exchange_pipe(const struct exchange *exchange)
 {
-	return exchange->pipe;
+	return exchange->connection;
 }

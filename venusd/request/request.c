@@ -94,7 +94,7 @@ int requests_open(
 
 	requests->settings = *settings;
 	requests->start_ms = uv_now(settings->loop);
-	if (listener_open(settings->loop, settings->url, on_request, requests, &requests->listener,
+	if (listener_open(settings->loop, settings->path, on_request, requests, &requests->listener,
 		err) < 0) {
 		free(requests);
 		return -1;

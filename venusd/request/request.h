@@ -19,7 +19,7 @@ struct requests_settings {
 	uv_loop_t *loop;
 	struct sessions *sessions;
 	struct store *store;
-	const char *url;  /* "ipc://PATH"; PATH is free to be bound */
+	const char *path; /* of the socket, free to be bound */
 	const char *home; /* for people: where state is kept */
 	const char *log_path;
 	void (*on_activity)(void *payload); /* a client asked for something */

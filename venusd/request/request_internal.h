@@ -25,7 +25,6 @@
 #define LIMIT_SETTINGS	     1000u
 #define LIMIT_WAIT_MS	     50000u
 #define LIMIT_PIPES	     256u
-#define LIMIT_CONTEXTS	     (LIMIT_PIPES + 32u)
 #define LIMIT_RECORDED	     256u /* replies kept for resends */
 
 struct listener;
@@ -35,8 +34,8 @@ struct exchange;
 typedef void exchange_on_request(
     struct exchange *exchange, const void *bytes, size_t length, void *payload);
 
-/* listener.c: nng. Its threads only enqueue; everything here is for the loop thread. */
-int listener_open(uv_loop_t *loop, const char *url, exchange_on_request *on_request, void *payload,
+/* listener.c: the socket at `path`, as nng's REP speaks. */
+int listener_open(uv_loop_t *loop, const char *path, exchange_on_request *on_request, void *payload,
     struct listener **ret_listener, struct err *err);
 void listener_close(struct listener *listener);
 void listener_free(struct listener *listener);
