@@ -61,19 +61,36 @@ class Result:
     def __repr__(self):
         return f"exit {self.code}\n--- out\n{self.out}\n--- err\n{self.err}"
 
+    def line(self, code, *words):
+        """The one line of an error: exit code, the words in it, and neither a second line nor a control code."""
+        assert self.code == code, self
+        assert self.err.startswith("venusctl: ") and self.err.endswith("\n") and self.err.count("\n") == 1, self
+        assert len(self.err) > len("venusctl: ") + 10 and all(c.isprintable() for c in self.err[:-1]), self
+        for word in words:
+            assert str(word) in self.err, f"{word!r} is not in {self}"
+        return self.err[len("venusctl: "):-1]
+
 
 class Venus:
-    def __init__(self, env=None):
+    def __init__(self, env=None, user=None, cache=None):
+        """user: number of the user who runs it all, for root. cache: a cache folder to begin with a copy of, of a daemon that has ended."""
         self.bin = find_bin()
         self.home = Path(tempfile.mkdtemp(prefix="vt", dir="/tmp"))
         self.folder = self.home / "nb"
         self.folder.mkdir()
+        self.identity = {} if user is None else {"user": user, "group": user, "extra_groups": []}
+        if cache:
+            (self.home / "h").mkdir(mode=0o700)
+            shutil.copytree(cache, self.home / "h" / "cache")
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("VENUS_")}
         self.env["VENUS_HOME"] = str(self.home / "h")
         self.env.setdefault("ASAN_OPTIONS", "handle_segv=2:allow_user_segv_handler=0:detect_leaks=1")
         self.env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1:halt_on_error=1")
         self.env["NO_COLOR"] = "1"
         self.env.update(env or {})
+        if user is not None:
+            for path in (self.home, *self.home.rglob("*")):
+                os.chown(path, user, user)
 
     @property
     def sanitized(self):
@@ -96,13 +113,13 @@ class Venus:
     def ctl(self, *args, timeout=180, env=None, cwd=None, input=None):
         done = subprocess.run([str(self.bin / "venusctl"), *map(str, args)], env={**self.env, **(env or {})},
                               cwd=cwd or self.folder, stdin=subprocess.DEVNULL if input is None else None, input=input,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, **self.identity)
         return Result(done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace"))
 
     def start(self, *args, **kwargs):
         """A venusctl that goes on; the caller waits for it."""
         return subprocess.Popen([str(self.bin / "venusctl"), *map(str, args)], env=self.env, cwd=self.folder,
-                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kwargs)
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **self.identity, **kwargs)
 
     def run(self, notebook, *args, **kwargs):
         return self.ctl("run", notebook, "--json", *args, **kwargs)
@@ -124,6 +141,10 @@ class Venus:
     def log(self):
         path = self.home / "h" / "state" / "venusd.log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def children(self):
+        """Processes that descend from the daemon."""
+        return descendants(self.pid())
 
     def kill(self, number=signal.SIGKILL):
         pid = self.pid()
@@ -157,6 +178,33 @@ def place(text, needle, after=None, count=1):
     if after:
         at = text.index(after, at)
     return text.count("\n", 0, at) + 1, at - (text.rfind("\n", 0, at) + 1) + 1
+
+
+def parents():
+    """Parent by process, of all processes that can be seen."""
+    found = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                found[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            except OSError:
+                pass
+    return found
+
+
+def descendants(pid):
+    above, found, new = parents(), set(), {pid}
+    while new:
+        new = {child for child, parent in above.items() if parent in new} - found
+        found |= new
+    return found
+
+
+def name_of(pid):
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def wait_gone(pid, seconds=20):
