@@ -165,7 +165,8 @@ struct rust_item {
 struct rust_item rust_item_at(const struct rust_tokens *tokens, size_t i, size_t end);
 
 /* Whether one of the item's attributes begins with this name. */
-bool rust_has_attribute(const struct rust_tokens *tokens, const struct rust_item *item, const char *name);
+bool rust_has_attribute(
+    const struct rust_tokens *tokens, const struct rust_item *item, const char *name);
 
 /* The codec of a struct or enum, as text of one line to stand behind it; NULL where it gets none.
  * Owned by the caller. */
