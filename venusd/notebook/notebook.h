@@ -41,7 +41,7 @@ struct notebook_param {
 };
 
 struct notebook_cell {
-	char *name;
+	char *name;	    /* as written: "total", "r#type"; look-ups and edges pass over the r# */
 	char *display_name; /* first heading of the description, else the name */
 	char *description;  /* markdown of the `///` lines, "" if none */
 	char *return_type;  /* as written; "()" when there is none */
@@ -80,7 +80,10 @@ enum notebook_item_kind {
 	NOTEBOOK_ITEM_KIND_COUNT
 };
 
-/* A definition: any top-level item that is no cell. */
+/*
+ * A definition: any top-level item that is no cell. Stray text that is no item at all is one too,
+ * of kind NOTEBOOK_OTHER and broken.
+ */
 struct notebook_item {
 	enum notebook_item_kind kind;
 	char *name; /* "" where there is none (impl, use); of an impl, the type's name */
@@ -88,7 +91,8 @@ struct notebook_item {
 	struct notebook_range body; /* without attributes and doc comments */
 	uint32_t line;		    /* of body */
 	bool hidden;
-	bool broken; /* holds a syntax error */
+	bool broken; /* holds a syntax error; a problem in an item that is not broken (a cell inside
+			a module) stops nothing else */
 };
 
 /* A run of `//!` lines or of free-standing `//` lines. */
@@ -124,11 +128,18 @@ struct notebook_problem {
 struct notebook {
 	char *source; /* as given */
 	size_t length;
-	bool crlf;		     /* lines end in CRLF (the first one does) */
-	char *title;		     /* first heading of the markdown, "" if none */
-	char *cargo;		     /* text of the ```cargo block, NULL if there is none */
-	uint32_t cargo_line;	     /* of its first line of text */
-	TSTree *tree;		     /* syntax tree of `source` */
+	bool crlf;   /* lines end in CRLF (the first one does) */
+	char *title; /* first heading of the markdown, "" if none */
+	char *cargo; /* text of the ```cargo block, which stays in the markdown too; NULL if there
+			is none */
+	uint32_t cargo_line; /* of its first line of text */
+	/*
+	 * Syntax tree, in offsets of `source`. Of a text with syntax errors it holds what is not
+	 * broken, at its places, and no error nodes. What the grammar does not know is not in it: a
+	 * byte order mark, a `#!` line, `unsafe` of `unsafe extern {`, `safe` before `fn`;
+	 * `unsafe(…)` in an attribute has a path in its place.
+	 */
+	TSTree *tree;
 	struct notebook_cell *cells; /* in file order */
 	size_t cell_count;
 	struct notebook_item *items; /* in file order */

@@ -54,7 +54,9 @@ static int quoted_bytes(const char *text, const struct notebook_token *token)
 void notebook_problem_syntax(struct notebook_reader *reader, int cell, struct notebook_range range)
 {
 	const char *text = reader->notebook->source, *why = NULL;
-	struct notebook_lexer lexer = {text, reader->stopped_at, range.end};
+	/* An error beyond it means that all of it could be the beginning of something longer. */
+	struct notebook_lexer lexer = {
+	    text, reader->stopped_at < range.end ? reader->stopped_at : range.end, range.end};
 	struct notebook_range at = {range.start, range.start};
 	struct notebook_token token;
 
@@ -66,7 +68,7 @@ void notebook_problem_syntax(struct notebook_reader *reader, int cell, struct no
 		notebook_problem_add(reader, NOTEBOOK_SYNTAX, cell, at, "%s", why);
 		return;
 	}
-	if (reader->stopped_at < range.start || reader->stopped_at > range.end) {
+	if (reader->stopped_at < range.start) {
 		notebook_problem_add(reader, NOTEBOOK_SYNTAX, cell, at,
 		    "this is not Rust that can be read: correct its syntax");
 		return;

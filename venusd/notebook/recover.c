@@ -18,6 +18,7 @@
 #define STRETCH_BYTES	    8192u /* regions are parsed together while that goes well */
 #define RECOVER_BYTES	    8192u /* the largest region that tree-sitter recovers in */
 #define RECOVER_TOTAL_BYTES 65536u
+#define NEAR_BYTES	    65536u
 #define BROKEN_MAX	    1000u
 #define LOOKAHEAD_FACTOR    8u
 
@@ -145,9 +146,10 @@ static bool read_head(const char *text, struct notebook_range body,
 }
 
 /*
- * The end of the attribute that begins at `start`. One that is never closed ends where an item
- * begins after all, or with the text; only square brackets count, so that a wrong one of another
- * kind does no harm.
+ * The end of the attribute that begins at `start`; only square brackets count, so that a wrong one
+ * of another kind does no harm. One that is never closed ends where an item begins after all, or
+ * with the text if it begins a line; in the middle of one it is taken for none, which gives
+ * `start`.
  */
 static uint32_t attribute_end(const char *text, uint32_t start, uint32_t end)
 {
@@ -158,7 +160,9 @@ static uint32_t attribute_end(const char *text, uint32_t start, uint32_t end)
 		struct notebook_token token = notebook_lex_code(&lexer);
 
 		if (token.kind == NOTEBOOK_TOKEN_END)
-			return item ? item : last_end;
+			return item				       ? item
+			       : start == 0 || text[start - 1] == '\n' ? last_end
+								       : start;
 		if (token.kind == NOTEBOOK_TOKEN_OPEN && text[token.start] == '[')
 			depth++;
 		if (token.kind == NOTEBOOK_TOKEN_CLOSE && text[token.start] == ']' && --depth == 0)
@@ -191,6 +195,8 @@ static uint32_t take_leads(struct notebook_reader *reader, struct notebook_range
 		if (second.kind != NOTEBOOK_TOKEN_OPEN || text[second.start] != '[')
 			return first.start;
 		lexer.at = attribute_end(text, first.start, range.end);
+		if (lexer.at == first.start)
+			return first.start;
 		notebook_attribute_take(reader, (struct notebook_range){first.start, lexer.at});
 	}
 }
@@ -320,6 +326,18 @@ static void take_broken(struct recovery *recovery, struct notebook_region *regio
 	reader->why = NULL;
 }
 
+/* How far to look for a region's end: when the budget is used up, strings without end must not be
+ * read to the end again and again. */
+static uint32_t near_end(const struct recovery *recovery, struct notebook_range range)
+{
+	if (recovery->lookahead > 0 || range.end - range.start <= NEAR_BYTES)
+		return range.end;
+	range.end = range.start + NEAR_BYTES;
+	while (((unsigned char)recovery->reader->view[range.end] & 0xc0) == 0x80)
+		range.end++;
+	return range.end;
+}
+
 static void recover_regions(struct recovery *recovery)
 {
 	struct notebook_reader *reader = recovery->reader;
@@ -329,8 +347,9 @@ static void recover_regions(struct recovery *recovery)
 
 	while (range.start < range.end) {
 		bool single = range.start < single_until;
+		struct notebook_range near = {range.start, near_end(recovery, range)};
 		struct notebook_region region = notebook_region_find(
-		    reader->view, range, single ? 1 : STRETCH_BYTES, &recovery->lookahead);
+		    reader->view, near, single ? 1 : STRETCH_BYTES, &recovery->lookahead);
 
 		if (recovery->broken >= BROKEN_MAX ||
 		    recovery->tokens + region.tokens > NOTEBOOK_TOKENS_MAX) {

@@ -149,8 +149,10 @@ static bool begins_item(const char *text, uint32_t at, uint32_t end)
 	    "static", "trait", "impl", "mod", "use", "macro_rules", "extern", "unsafe", "async"};
 	size_t left = end - at;
 
-	if (left > 1 && text[at] == '#')
-		return text[at + 1] == '[' || text[at + 1] == '!';
+	/* A bare `#[` is more often half a word than the head of an attribute. */
+	if (left > 2 && text[at] == '#')
+		return (text[at + 1] == '[' || text[at + 1] == '!') && text[at + 2] != '\n' &&
+		       text[at + 2] != '\r';
 	for (size_t i = 0; i < ARRAY_LENGTH(WORDS); i++)
 		if (word_at(text + at, left, WORDS[i]))
 			return true;
@@ -240,12 +242,12 @@ struct notebook_region notebook_region_find(
 				break;
 			}
 		}
+		region.tokens++;
 		if (comment) {
 			region.comments++;
 			nesting_comment(&nesting);
 			continue;
 		}
-		region.tokens++;
 		nesting_token(&nesting, text, &token);
 		last = token;
 	}

@@ -169,6 +169,8 @@ static void test_tree_of_the_rest(void **state)
 	assert_int_equal(ts_node_end_byte(node), notebook->items[1].body.end);
 }
 
+const TSLanguage *tree_sitter_rust(void);
+
 static const char SAMPLE[] =
     "//! # Title\n//! text\n\nuse venus::prelude::*;\n\n// note\n\n#[derive(Debug, Clone)]\nstruct "
     "Config { n: usize, name: "
@@ -182,38 +184,45 @@ static const char SAMPLE[] =
     "}\n}\n\n#[venus::cell] fn rate() -> f64 { 0.5 "
     "}\n\nimpl Config {\n    fn twice(&self) -> usize { self.n * 2 }\n}\n";
 
+/* True if the grammar by itself finds nothing wrong. */
+static bool parses(const char *text)
+{
+	TSParser *parser = ts_parser_new();
+	TSTree *tree;
+	bool clean;
+
+	assert_true(ts_parser_set_language(parser, tree_sitter_rust()));
+	tree = ts_parser_parse_string(parser, NULL, text, (uint32_t)strlen(text));
+	clean = !ts_node_has_error(ts_tree_root_node(tree));
+	ts_tree_delete(tree);
+	ts_parser_delete(parser);
+	return clean;
+}
+
 static void check_edited(const char *replacement, const struct notebook_token *token, bool keep)
 {
 	AUTO_BUF struct buf text = BUF_INIT;
 	AUTO_NOTEBOOK struct notebook *notebook = NULL;
-	AUTO_NOTEBOOK struct notebook *whole = NULL;
-	uint32_t kept = keep ? token->end : token->start;
+	int broken = -1;
 
-	buf_add(&text, SAMPLE, kept);
+	buf_add(&text, SAMPLE, keep ? token->end : token->start);
 	buf_add_text(&text, replacement);
 	buf_add_text(&text, SAMPLE + token->end);
 	notebook = parsed(text.data);
+	if (!parses(text.data))
+		assert_true(notebook->problem_count > 0);
 	for (size_t i = 0; i < notebook->problem_count; i++)
 		assert_in_range(notebook->problems[i].start.line, 1, notebook->line_count);
-	/* Rust's own word is the parser's: where its tree of the whole has an error, somebody must
-	 * be told. */
-	for (size_t i = 0; i < notebook->item_count; i++)
-		if (notebook->items[i].broken)
-			assert_true(notebook->problem_count > 0);
-	/* One token breaks two neighbours at most: what it was in and, if a quote, what holds the
-	 * next one. */
-	{
-		size_t broken = 0;
+	assert_in_range(notebook->cell_count, 2, 3);
+	/* One token breaks the syntax of one cell. */
+	for (size_t i = 0; i < notebook->problem_count; i++) {
+		const struct notebook_problem *problem = &notebook->problems[i];
 
-		for (size_t i = 0; i < notebook->cell_count; i++)
-			broken += notebook->cells[i].broken &&
-				  strcmp(notebook->cells[i].name, "total") != 0 &&
-				  strcmp(notebook->cells[i].name, "rate") != 0;
-		assert_true(broken <= 1);
-		assert_true(notebook->cell_count >= 2);
+		if (problem->kind != NOTEBOOK_SYNTAX || problem->cell < 0)
+			continue;
+		assert_true(broken < 0 || broken == problem->cell);
+		broken = problem->cell;
 	}
-	whole = parsed(notebook->source);
-	assert_int_equal(whole->problem_count, notebook->problem_count);
 }
 
 /* Every token of the sample deleted, doubled, and replaced. */
@@ -229,8 +238,7 @@ static void test_every_token(void **state)
 	while ((token = notebook_lex(&lexer)).kind != NOTEBOOK_TOKEN_END) {
 		AUTO_FREE char *same =
 		    mem_printf(" %.*s", (int)(token.end - token.start), SAMPLE + token.start);
-		static const char *const REPLACEMENTS[] = {
-		    "", "}", "\"", "{", ")", "/*", "#[", "r#\"", "'"};
+		static const char *const REPLACEMENTS[] = {"", "}", "\"", "{", "/*", "#["};
 
 		for (size_t i = 0; i < ARRAY_LENGTH(REPLACEMENTS); i++)
 			check_edited(REPLACEMENTS[i], &token, false);
@@ -262,39 +270,39 @@ static void test_hostile(void **state)
 		const char *before, *part, *after;
 		size_t count;
 	} rows[] = {
-	    {"", "(", "", 200000},
-	    {"fn a() ", "{", "", 100000},
-	    {"", "fn a() {\n", "", 30000},
+	    {"", "(", "", 70000},
+	    {"fn a() ", "{", "", 25000},
+	    {"", "fn a() {\n", "", 20000},
 	    {"", "#[cell]\nfn a() {\n", "", 20000},
-	    {"fn f(", "&", "x: u8) {}", 100000},
-	    {"fn f(x: ", "A<B, ", "C", 60000},
-	    {"const X: i32 = ", "|a, b| ", "1;", 60000},
-	    {"const X: i32 = ", "1 + ", "1;", 100000},
-	    {"const X: i32 = ", "-", "1;", 200000},
-	    {"fn f() { ", "if a {} else ", "{} }", 60000},
-	    {"fn f() { x", ".a()", " }", 60000},
-	    {"fn f() { x", "[0]", " }", 60000},
-	    {"", "} a b 1 ", "", 100000},
-	    {"", "r##\" ", "", 100000},
-	    {"", "r##\"\nfn a() {}\n", "", 30000},
-	    {"", "\"\nfn a() {}\n", "", 30001},
-	    {"", "/*", "", 300000},
-	    {"", "/* */ ", "", 100000},
-	    {"", ";", "", 300000},
-	    {"", "#", "", 300000},
-	    {"", "#[", "", 100000},
-	    {"", "#[cell]", "", 60000},
-	    {"", "'", "", 200000},
-	    {"", "\xf0\x9f\x98\x80", "", 100000},
-	    {"", "mod m {", "", 60000},
-	    {"", "use a;\n", "", 110000},
-	    {"", "//! a\n\n", "", 110000},
-	    {"", "/// a\n", "", 60000},
-	    {"", "fn f(\n", "", 30000},
-	    {"", "#[cell(\n", "", 30000},
+	    {"fn f(", "&", "x: u8) {}", 25000},
+	    {"fn f(x: ", "A<B, ", "C", 20000},
+	    {"const X: i32 = ", "|a, b| ", "1;", 20000},
+	    {"const X: i32 = ", "1 + ", "1;", 25000},
+	    {"const X: i32 = ", "-", "1;", 50000},
+	    {"fn f() { ", "if a {} else ", "{} }", 20000},
+	    {"fn f() { x", ".a()", " }", 20000},
+	    {"fn f() { x", "[0]", " }", 20000},
+	    {"", "} a b 1 ", "", 25000},
+	    {"", "r##\" ", "", 25000},
+	    {"", "r##\"\nfn a() {}\n", "", 20000},
+	    {"", "\"\nfn a() {}\n", "", 20000},
+	    {"", "/*", "", 75000},
+	    {"", "/* */ ", "", 25000},
+	    {"", ";", "", 75000},
+	    {"", "#", "", 75000},
+	    {"", "#[", "", 25000},
+	    {"", "#[cell]", "", 70000},
+	    {"", "'", "", 50000},
+	    {"", "\xf0\x9f\x98\x80", "", 25000},
+	    {"", "mod m {", "", 20000},
+	    {"", "use a;\n", "", 101000},
+	    {"", "//! a\n\n", "", 101000},
+	    {"", "/// a\n", "", 70000},
+	    {"", "fn f(\n", "", 20000},
+	    {"", "#[cell(\n", "", 20000},
 	    {"type A<'a, T> = (T, T);\n#[cell] fn f(a: ", "A<'a, ", "u8", 3000},
 	    {"mod m { ", "#[cell] fn a() {} ", "}", 20000},
-	    {"", "thread_local!(a)", ";", 30000},
+	    {"", "thread_local!(a)", ";", 20000},
 	};
 
 	(void)state;
