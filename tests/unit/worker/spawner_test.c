@@ -485,6 +485,40 @@ static void test_forest(void **state)
 	free(seen);
 }
 
+/* Starts that venus-spawn does not come to read wait in order, and not without end. */
+static void test_starts_wait(void **state)
+{
+	enum { MOST = 1000 };
+	struct fixture *fixture = *state;
+	struct child_handlers handlers = {.on_exit = on_exit_};
+	struct seen *seen = mem_alloc(MOST * sizeof *seen);
+	AUTO_FREE char *large = mem_alloc(50001);
+	const char *const argv[] = {"sh", "-c", "exit 6", large, NULL};
+	const struct child_spec spec = {
+	    .program = "/bin/sh", .argv = argv, .env = no_env, .folder = "/", .control_fd = -1};
+	pid_t spawn = spawner_pid(fixture->spawner);
+	struct err err = {0};
+	size_t count = 0;
+
+	memset(large, 'x', 50000);
+	assert_int_equal(kill(spawn, SIGSTOP), 0);
+	for (; count < MOST; count++) {
+		seen[count].fixture = fixture;
+		handlers.payload = &seen[count];
+		if (child_start(fixture->spawner, &spec, &handlers, &seen[count].child, &err) < 0)
+			break;
+	}
+	assert_in_range(count, 10, MOST - 1);
+	assert_int_equal(err.code, ERR_FULL);
+	assert_int_equal(kill(spawn, SIGCONT), 0);
+	for (size_t i = 0; i < count; i++) {
+		run_until(fixture, seen[i].exits);
+		assert_exit(&seen[i], CHILD_EXITED, 6);
+		seen_free(&seen[i]);
+	}
+	free(seen);
+}
+
 static char state_of(pid_t pid)
 {
 	AUTO_FREE char *path = mem_printf("/proc/%d/stat", pid);
@@ -711,6 +745,7 @@ int main(int argc, char **argv)
 	    TEST(test_leftovers),
 	    TEST(test_free_running),
 	    TEST(test_forest),
+	    TEST(test_starts_wait),
 	    TEST(test_orphan_of_living),
 	    TEST(test_no_descriptors),
 	    TEST(test_lost),
