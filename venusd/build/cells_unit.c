@@ -88,7 +88,7 @@ static int keep_file(
 
 	if (file_read(path, BUILD_OBJECT_MAX_BYTES, &bytes, err) != 0)
 		return -1;
-	return store_object_put(store, bytes.data, bytes.length, ret_digest, err);
+	return store_object_put_soon(store, bytes.data, bytes.length, ret_digest, err);
 }
 
 int cells_unit_keep(
