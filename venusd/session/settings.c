@@ -1,6 +1,6 @@
 /*
  * Widget values that somebody set. They belong to (notebook, cell, widget) and outlive the daemon:
- * notes in the store under "setting:ID" where ID is the notebook's, named "CELL.WIDGET".
+ * notes in the store under "setting-ID" where ID is the notebook's, named "CELL.WIDGET".
  */
 
 #include <errno.h>
@@ -19,7 +19,7 @@ static char *space_of(const struct session *session)
 	char hex[DIGEST_HEX + 1];
 
 	digest_to_hex(&digest, hex);
-	return mem_printf("setting:%.32s", hex);
+	return mem_printf("setting-%.24s", hex);
 }
 
 void settings_free(struct setting *settings, size_t count)
