@@ -338,7 +338,7 @@ void child_report(struct child *child, const struct wire_report *report)
 
 void child_lost(struct child *child)
 {
-	uint64_t stored_bytes[CHILD_STREAM_COUNT];
+	uint64_t stored_bytes[CHILD_STREAM_COUNT] = {0};
 	struct child_exit exit = {.end = CHILD_LOST};
 
 	for (int i = 0; i < CHILD_STREAM_COUNT; i++) {
