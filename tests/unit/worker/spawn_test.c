@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -12,7 +13,7 @@
 
 struct bench {
 	struct jobs jobs;
-	int daemon_fd;
+	int daemon_fd, signal_fd;
 	int spools[WIRE_STREAMS];
 	struct frame frame; /* the next request */
 };
@@ -20,6 +21,7 @@ struct bench {
 static int bench_open(void **state)
 {
 	struct bench *bench = mem_alloc(sizeof *bench);
+	sigset_t mask;
 	int fds[2];
 
 	assert_int_equal(
@@ -32,6 +34,9 @@ static int bench_open(void **state)
 	assert_int_equal(epoll_ctl(bench->jobs.epoll_fd, EPOLL_CTL_ADD, fds[0],
 			     &(struct epoll_event){.events = EPOLLIN}),
 	    0);
+	assert_int_equal(sigemptyset(&mask) | sigaddset(&mask, SIGCHLD), 0);
+	assert_int_equal(sigprocmask(SIG_BLOCK, &mask, NULL), 0);
+	bench->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	for (int i = 0; i < WIRE_STREAMS; i++)
 		bench->spools[i] = memfd_create("spool", MFD_CLOEXEC);
 	*state = bench;
@@ -42,10 +47,11 @@ static int bench_close(void **state)
 {
 	struct bench *bench = *state;
 
-	jobs_end(&bench->jobs, -1);
+	jobs_end(&bench->jobs, bench->signal_fd);
 	assert_null(bench->jobs.list);
 	(void)close(bench->jobs.venusd_fd);
 	(void)close(bench->daemon_fd);
+	(void)close(bench->signal_fd);
 	(void)close(bench->jobs.epoll_fd);
 	(void)close(bench->jobs.null_fd);
 	for (int i = 0; i < WIRE_STREAMS; i++)
