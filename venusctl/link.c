@@ -104,13 +104,22 @@ static int check_peer(int fd, const char *path, struct err *err)
 	return 0;
 }
 
+/* A process that was killed takes connections until its last descriptor is closed, and resets them
+ * then: it is as if it had not been there. */
+static int fail_to_reach(const char *path, struct err *err)
+{
+	if (errno == ECONNRESET || errno == EPIPE)
+		return 1;
+	return err_set_errno(err, errno, "cannot reach venusd at %s", path);
+}
+
 static int shake_hands(int fd, const char *path, uint64_t end_ms, struct err *err)
 {
 	uint8_t hello[HELLO_BYTES];
 	size_t length = 0;
 
 	if (send(fd, our_hello, sizeof our_hello, MSG_NOSIGNAL) != sizeof our_hello)
-		return err_set_errno(err, errno, "cannot reach venusd at %s", path);
+		return fail_to_reach(path, err);
 	while (length < sizeof hello) {
 		ssize_t got = wait_for(fd, POLLIN, end_ms) < 0
 				  ? -1
@@ -126,7 +135,7 @@ static int shake_hands(int fd, const char *path, uint64_t end_ms, struct err *er
 		if (clock_ms() >= end_ms)
 			return fail_mute(path, err);
 		if (errno != EINTR && errno != EAGAIN)
-			return err_set_errno(err, errno, "cannot reach venusd at %s", path);
+			return fail_to_reach(path, err);
 	}
 	if (memcmp(hello, their_hello, sizeof hello) != 0)
 		return err_set(err, ERR_UNAVAILABLE, "what listens at %s is not venusd", path);
@@ -144,8 +153,11 @@ int link_open(struct link *link, const char *path, uint64_t end_ms, struct err *
 	result = connect_socket(fd, path, end_ms, err);
 	if (result)
 		return result;
-	if (check_peer(fd, path, err) < 0 || shake_hands(fd, path, end_ms, err) < 0)
+	if (check_peer(fd, path, err) < 0)
 		return -1;
+	result = shake_hands(fd, path, end_ms, err);
+	if (result)
+		return result;
 	link->fd = TAKE_FD(fd);
 	return 0;
 }

@@ -24,20 +24,23 @@ static size_t whole_characters(const char *text, size_t length, size_t limit)
 	return limit;
 }
 
-static Venus__V1__MimeData *load_one(struct store *store, const Venus__Record__Shown *shown)
+static Venus__V1__MimeData *load_one(
+    struct store *store, const Venus__Record__Shown *shown, bool *lost)
 {
 	Venus__V1__MimeData *data = mem_alloc(sizeof *data);
 	struct digest digest = digest_from_data(&shown->digest);
 	AUTO_BUF struct buf buf = BUF_INIT;
-	bool is_text = strcmp(shown->mime, "text/plain") == 0;
+	bool is_text = strcmp(shown->mime, "text/plain") == 0, wanted;
 	struct err err;
 
 	venus__v1__mime_data__init(data);
 	message_set_text(&data->mime, shown->mime);
 	data->size = shown->full_size > shown->size ? shown->full_size : shown->size;
 	data->cut = shown->full_size > shown->size;
-	if ((shown->size <= LIMIT_INLINE_BYTES || is_text) &&
-	    store_object_get(store, &digest, LIMIT_DISPLAY_BYTES, &buf, &err) == 0) {
+	wanted = shown->size <= LIMIT_INLINE_BYTES || is_text;
+	if (wanted && store_object_get(store, &digest, LIMIT_DISPLAY_BYTES, &buf, &err) < 0) {
+		*lost = *lost || err.code == ERR_NOT_FOUND || err.code == ERR_CORRUPT;
+	} else if (wanted) {
 		size_t length = is_text ? whole_characters(buf.data, buf.length, LIMIT_INLINE_BYTES)
 					: buf.length;
 
@@ -49,7 +52,8 @@ static Venus__V1__MimeData *load_one(struct store *store, const Venus__Record__S
 	return data;
 }
 
-Venus__V1__Output *display_load(struct store *store, const char *cell, const execution *record)
+Venus__V1__Output *display_load(
+    struct store *store, const char *cell, const execution *record, bool *ret_lost)
 {
 	Venus__V1__Output *output = mem_alloc(sizeof *output);
 
@@ -61,9 +65,10 @@ Venus__V1__Output *display_load(struct store *store, const char *cell, const exe
 	venus__v1__bundle__init(output->bundle);
 	message_set_text(&output->bundle->id, cell);
 	output->bundle->data = mem_alloc((record->n_displays + 1) * sizeof(Venus__V1__MimeData *));
+	*ret_lost = false;
 	for (size_t i = 0; i < record->n_displays; i++)
 		output->bundle->data[output->bundle->n_data++] =
-		    load_one(store, record->displays[i]);
+		    load_one(store, record->displays[i], ret_lost);
 	return output;
 }
 

@@ -186,25 +186,31 @@ static void record_access(struct exec *exec, const Venus__Worker__Access *access
 	record->seen[record->n_seen++] = seen;
 }
 
-static void see_built(struct exec *exec, char *const *paths, size_t count, execution *record)
+static void take_built(struct exec *exec, char *const *paths, size_t count)
 {
-	Venus__Worker__Access access = VENUS__WORKER__ACCESS__INIT;
-
-	record->seen = mem_realloc_array(
-	    record->seen, record->n_seen + count + 1, sizeof(Venus__Record__Seen *));
-	access.kind = VENUS__WORKER__ACCESS__KIND__READ;
-	for (size_t i = 0; i < count; i++) {
-		access.path = paths[i];
+	for (size_t i = 0; i < count; i++)
 		if (plan_names_file(exec->source->code, exec->request.cell_index, paths[i]))
-			record_access(exec, &access, record);
-	}
+			*MEM_PUSH(exec->built, exec->built_count) = mem_strdup(paths[i]);
+}
+
+void exec_take_built(struct exec *exec)
+{
+	take_built(exec, exec->request.build->inputs, exec->request.build->input_count);
+	take_built(exec, exec->request.code->inputs, exec->request.code->input_count);
 }
 
 /* What the compiler read for it is as much an input as what the cell reads. */
 static void record_built(struct exec *exec, execution *record)
 {
-	see_built(exec, exec->request.build->inputs, exec->request.build->input_count, record);
-	see_built(exec, exec->request.code->inputs, exec->request.code->input_count, record);
+	Venus__Worker__Access access = VENUS__WORKER__ACCESS__INIT;
+
+	record->seen = mem_realloc_array(
+	    record->seen, record->n_seen + exec->built_count + 1, sizeof(Venus__Record__Seen *));
+	access.kind = VENUS__WORKER__ACCESS__KIND__READ;
+	for (size_t i = 0; i < exec->built_count; i++) {
+		access.path = exec->built[i];
+		record_access(exec, &access, record);
+	}
 }
 
 static int record_trace(struct exec *exec, execution *record, struct err *err)
@@ -269,12 +275,14 @@ static int record_all(struct exec *exec, execution *record, struct err *err)
 void exec_record(void *payload)
 {
 	struct exec *exec = payload;
+	bool
+	    lost; /* just written: it is there, or the disk is failing and the cell shows nothing */
 
 	exec->record = mem_alloc(sizeof *exec->record);
 	venus__record__execution__init(exec->record);
 	exec->fetch_failed = record_all(exec, exec->record, &exec->err) < 0;
 	if (!exec->fetch_failed)
-		exec->shown = display_load(exec->store, exec->request.cell, exec->record);
+		exec->shown = display_load(exec->store, exec->request.cell, exec->record, &lost);
 }
 
 problem *exec_problem(const struct exec *exec)

@@ -42,6 +42,7 @@ struct resolve {
 static void resolve_one(struct resolve *resolve, struct resolve_item *item)
 {
 	const struct notebook_cell *info = &resolve->source->notebook->cells[item->cell];
+	bool lost;
 
 	for (size_t i = 0; i < info->param_count; i++) {
 		const struct resolve_item *from;
@@ -64,7 +65,13 @@ static void resolve_one(struct resolve *resolve, struct resolve_item *item)
 	}
 	if (!item->found.execution)
 		return;
-	item->output = display_load(resolve->store, info->name, item->found.execution);
+	item->output = display_load(resolve->store, info->name, item->found.execution, &lost);
+	if (lost) {
+		venus__v1__output__free_unpacked(TAKE_PTR(item->output), NULL);
+		plan_found_fini(&item->found);
+		item->found.why = mem_strdup("what it showed was damaged, or is gone");
+		return;
+	}
 	item->log[CHILD_STDOUT] = display_log(
 	    resolve->store, item->found.execution->out, &item->log_length[CHILD_STDOUT]);
 	item->log[CHILD_STDERR] = display_log(

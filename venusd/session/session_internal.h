@@ -170,8 +170,11 @@ void slot_free(struct slot *slot);
 uint32_t slot_object_number(
     const struct slot *slot, const struct digest *object); /* 0: not loaded */
 struct live_value *slot_value(struct slot *slot, const char *cell, const struct digest *digest);
+/* Not current yet. */
 struct live_value *slot_value_add(struct slot *slot, const char *cell, const struct digest *digest);
-/* Drops what nobody needs any more. */
+void slot_value_make_current(struct slot *slot, struct live_value *value);
+/* Drops what nobody needs any more. Nothing may be executed in the slot: what an execution has
+ * decoded for itself, or has just given, is needed, and not current. */
 void slot_sweep(struct slot *slot);
 
 /* exec.c: one execution in a slot. */
@@ -204,17 +207,20 @@ struct exec_result {
 };
 typedef void exec_on_end(struct exec_result *result, void *payload);
 typedef void exec_on_output(bool is_stderr, const char *bytes, size_t length, void *payload);
-/* The slot must be idle. `source` places panics. */
-struct exec *exec_start(struct slot *slot, const struct exec_request *request,
-    struct source *source, exec_on_output *on_output, exec_on_end *on_end, void *payload);
+/* The slot must be idle. `source` places panics. It may end inside the call; `ret_exec` is set
+ * before it does. */
+void exec_start(struct slot *slot, const struct exec_request *request, struct source *source,
+    exec_on_output *on_output, exec_on_end *on_end, void *payload, struct exec **ret_exec);
 /* Ends the worker; the callback does not come. */
 void exec_cancel(struct exec *exec);
 /* From slot.c: the worker is gone, or wrote. */
 void exec_worker_ended(struct exec *exec, const struct child_exit *exit, const char *message);
 void exec_worker_wrote(struct exec *exec, enum child_stream stream, uint64_t size_bytes);
 
-/* display.c: what is shown of an execution, read from the store (blocking: pool). */
-Venus__V1__Output *display_load(struct store *store, const char *cell, const execution *record);
+/* display.c: what is shown of an execution, read from the store (blocking: pool). `ret_lost`: some
+ * of it is damaged or gone. */
+Venus__V1__Output *display_load(
+    struct store *store, const char *cell, const execution *record, bool *ret_lost);
 /* A stream's text, at most LIMIT_OUTPUT_REPLAYED, with a line at the end that says what is missing.
  * NULL: nothing was written. Owned. */
 char *display_log(struct store *store, const Venus__Record__Log *log, size_t *ret_length);
