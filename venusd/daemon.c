@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
@@ -299,13 +300,27 @@ static void tell_ready(const struct options *options, const struct err *err)
 	(void)close(options->ready_fd);
 }
 
+/* A worker or compiler costs a handful of descriptors, a client one. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(
+	    RLIMIT_NOFILE, &limit); /* with less, fewer fit, and that is told when it happens */
+}
+
 int daemon_run(const struct options *options, struct err *err)
 {
 	struct venusd daemon = {.options = options, .lock_fd = -1};
 	int failed;
 
 	(void)umask(077);
+	raise_descriptor_limit();
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is an error like a full disk */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	if (home_find(&daemon.home, err) < 0 || uv_loop_init(&daemon.loop)) {
 		tell_ready(options, err);

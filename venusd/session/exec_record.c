@@ -18,6 +18,7 @@
 
 #include "common/cleanup.h"
 #include "common/mem.h"
+#include "common/proto_scan.h"
 #include "venusd/session/exec_internal.h"
 
 static int put_blob(const struct exec *exec, const Venus__Worker__Blob *blob, uint64_t limit,
@@ -216,6 +217,7 @@ static void record_built(struct exec *exec, execution *record)
 static int record_trace(struct exec *exec, execution *record, struct err *err)
 {
 	const Venus__Worker__Done *done = exec->done->done;
+	static const struct proto_limits limits = {.depth = 2, .fields = LIMIT_TRACE_FIELDS};
 	AUTO_BUF struct buf buf = BUF_INIT;
 	Venus__Worker__Trace *trace;
 
@@ -224,6 +226,8 @@ static int record_trace(struct exec *exec, execution *record, struct err *err)
 	if (worker_blob_read(
 		done->trace, exec->done_fds, exec->done_fd_count, LIMIT_TRACE_BYTES, &buf, err) < 0)
 		return -1;
+	if (proto_scan(&venus__worker__trace__descriptor, buf.data, buf.length, &limits, err) < 0)
+		return err_prefix(err, "the worker's trace of %s is not legal", exec->request.cell);
 	trace = venus__worker__trace__unpack(NULL, buf.length, (const uint8_t *)buf.data);
 	if (!trace)
 		return err_set(

@@ -18,6 +18,7 @@
 #define LIMIT_LOG_BYTES	    (32u * 1024 * 1024) /* of a session's events */
 #define LIMIT_QUEUED_RUNS   64u
 #define LIMIT_TRACE_BYTES   (64u * 1024 * 1024)
+#define LIMIT_TRACE_FIELDS  (1024u * 1024)
 #define LIMIT_DISPLAY_BYTES (256u * 1024 * 1024)
 
 typedef Venus__V1__Problem problem;
@@ -190,7 +191,7 @@ struct exec_request {
 	const struct build_result *build;
 	struct exec_input *inputs; /* a parameter each; borrowed until the end, as all above */
 	size_t input_count;
-	struct plan_setting *settings;
+	const struct plan_setting *settings;
 	size_t setting_count;
 	struct digest key;
 	bool keep_digest; /* executed again only for its value: it keeps this digest */
