@@ -59,6 +59,8 @@ static enum err_code code_of_errno(int number)
 	case EACCES:
 	case EPERM:
 	case EROFS: return ERR_DENIED;
+	case ELOOP:
+	case ENAMETOOLONG: return ERR_INVALID;
 	default: return ERR_IO;
 	}
 }

@@ -27,8 +27,8 @@ int file_read(const char *path, size_t limit_bytes, struct buf *buf, struct err 
 	if (!S_ISREG(status.st_mode))
 		return err_set(err, ERR_INVALID, "%s is not a regular file", path);
 	if ((uintmax_t)status.st_size > limit_bytes)
-		return err_set(err, ERR_FULL, "%s is too large: %jd bytes, at most %zu are read", path,
-		    (intmax_t)status.st_size, limit_bytes);
+		return err_set(err, ERR_INVALID, "%s is too large: %jd bytes, at most %zu are read",
+		    path, (intmax_t)status.st_size, limit_bytes);
 	buf_reserve(buf, (size_t)status.st_size + 1);
 	for (;;) {
 		size_t room = buf->capacity - buf->length - 1;
@@ -42,8 +42,8 @@ int file_read(const char *path, size_t limit_bytes, struct buf *buf, struct err 
 			break;
 		buf->length += (size_t)got;
 		if (buf->length - start > limit_bytes)
-			return err_set(err, ERR_FULL, "%s is too large: at most %zu bytes are read", path,
-			    limit_bytes);
+			return err_set(err, ERR_INVALID,
+			    "%s is too large: at most %zu bytes are read", path, limit_bytes);
 		buf_reserve(buf, 4096);
 	}
 	buf->data[buf->length] = 0;

@@ -83,6 +83,13 @@ class Wire:
     def raw(self, data):
         self.socket.sendall(data)
 
+    def try_raw(self, data):
+        """As much of it as is taken before the connection is closed."""
+        try:
+            self.raw(data)
+        except ConnectionError:
+            pass
+
     def frame(self, payload):
         self.raw(b"\1" + struct.pack(">Q", len(payload)) + payload)
 

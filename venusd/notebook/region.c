@@ -206,6 +206,13 @@ static bool may_end_item(const char *text, const struct notebook_token *last)
 	       text[last->end - 1] == '}' || text[last->end - 1] == ']';
 }
 
+/* Nothing carries on an item after its closing brace: what begins a line there is another one, or
+ * half of one. */
+static bool ends_body(const char *text, const struct notebook_token *last)
+{
+	return last->kind == NOTEBOOK_TOKEN_CLOSE && text[last->start] == '}';
+}
+
 struct notebook_region notebook_region_find(
     const char *text, struct notebook_range range, uint32_t least_bytes, size_t *budget)
 {
@@ -219,7 +226,8 @@ struct notebook_region notebook_region_find(
 		uint32_t suspect = 0;
 
 		if (at_line_start(text, token.start) && token.start > range.start &&
-		    (comment || begins_item(text, token.start, range.end))) {
+		    (comment || begins_item(text, token.start, range.end) ||
+			(nesting.depth == 0 && ends_body(text, &last)))) {
 			if (nesting.depth == 0 && may_end_item(text, &last)) {
 				if (token.start - range.start >= least_bytes) {
 					region.end = token.start;
