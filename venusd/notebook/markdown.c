@@ -209,7 +209,7 @@ static bool names_cargo(const struct line *info)
 static void cargo_problem(struct notebook_reader *reader, uint32_t line, const char *what)
 {
 	const struct notebook *notebook = reader->notebook;
-	uint32_t start = notebook->line_starts[line - 1];
+	uint32_t start = notebook_offset_of(notebook, (struct notebook_place){line, 1});
 	uint32_t end = notebook_offset_of(notebook, (struct notebook_place){line, UINT32_MAX});
 
 	notebook_problem_add(

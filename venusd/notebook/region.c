@@ -20,8 +20,8 @@ struct nesting {
 	struct level levels[DEPTH_MAX + 1];
 	uint32_t depth; /* may exceed DEPTH_MAX, what is beyond is only counted */
 	uint32_t chain;
-	bool after_brace, deep, unpaired;
-	uint32_t wrong; /* the closing bracket that has no partner; UINT32_MAX: none */
+	bool after_brace, deep, unpaired, never_closed;
+	uint32_t wrong; /* the bracket that has no partner; UINT32_MAX: none */
 };
 
 static struct level *level_of(struct nesting *nesting)
@@ -62,8 +62,10 @@ static void nesting_close(struct nesting *nesting, char c, uint32_t at)
 		partner--;
 	if (partner != nesting->depth || partner == 0) {
 		nesting->unpaired = true;
-		if (nesting->wrong == UINT32_MAX)
-			nesting->wrong = at;
+		if (nesting->wrong == UINT32_MAX) {
+			nesting->never_closed = partner > 0;
+			nesting->wrong = partner > 0 ? nesting->levels[nesting->depth].at : at;
+		}
 	}
 	/* A bracket without a partner may still close an outer one: then what is between was never
 	 * closed. */
@@ -284,17 +286,18 @@ bool notebook_region_unpaired(const char *text, struct notebook_range range,
 		nesting_token(&nesting, text, &token);
 		if (nesting.depth > DEPTH_MAX)
 			return false;
-		if (nesting.wrong != UINT32_MAX) {
-			*ret_range = (struct notebook_range){nesting.wrong, nesting.wrong + 1};
-			*ret_why = "this closing bracket has no partner: remove it, or open what "
-				   "it closes";
-			return true;
-		}
+		if (nesting.wrong != UINT32_MAX)
+			break;
 	}
-	if (nesting.depth == 0)
+	if (nesting.wrong == UINT32_MAX && nesting.depth > 0) {
+		nesting.never_closed = true;
+		nesting.wrong = nesting.levels[nesting.depth].at;
+	}
+	if (nesting.wrong == UINT32_MAX)
 		return false;
-	*ret_range = (struct notebook_range){
-	    nesting.levels[nesting.depth].at, nesting.levels[nesting.depth].at + 1};
-	*ret_why = "this bracket is never closed: close it";
+	*ret_range = (struct notebook_range){nesting.wrong, nesting.wrong + 1};
+	*ret_why = nesting.never_closed
+		       ? "this bracket is never closed: close it"
+		       : "this closing bracket has no partner: remove it, or open what it closes";
 	return true;
 }
