@@ -39,6 +39,9 @@ static void exec_free(struct exec *exec)
 		if (exec->done_fds[i] >= 0)
 			(void)close(exec->done_fds[i]);
 	execution_free(exec->record);
+	for (size_t i = 0; i < exec->built_count; i++)
+		free(exec->built[i]);
+	free(exec->built);
 	if (exec->shown)
 		venus__v1__output__free_unpacked(exec->shown, NULL);
 	free(exec->numbers);
@@ -210,7 +213,8 @@ static void on_decoded(struct worker *worker, const Venus__Worker__FromWorker *a
 	}
 	value = slot_value_add(exec->slot, input->cell, &exec->object);
 	value->interior = input->record->interior;
-	value->current = !value->interior;
+	if (!value->interior)
+		slot_value_make_current(exec->slot, value);
 	exec->numbers[exec->input_index++] = value->number;
 	step_inputs(exec);
 }
@@ -313,13 +317,15 @@ static void place_value(struct exec *exec)
 	for (size_t i = 0; i < slot->value_count; i++) {
 		struct live_value *value = &slot->values[i];
 
-		if (value->number == exec->result_number) {
-			value->digest = digest;
-			value->interior = exec->record->interior;
-			value->current = replace;
-		} else if (replace && strcmp(value->cell, exec->request.cell) == 0) {
+		if (value->number != exec->result_number)
+			continue;
+		value->digest = digest;
+		value->interior = exec->record->interior;
+		if (replace)
+			slot_value_make_current(slot, value);
+		/* Its consumers get decoded copies. */
+		if (value->interior && !exec->record->memory_only)
 			value->current = false;
-		}
 	}
 }
 
@@ -347,6 +353,7 @@ static void after_output(struct exec *exec)
 		fail(exec, exec_problem(exec));
 		return;
 	}
+	exec_take_built(exec);
 	exec->in_pool = true;
 	pool_start(exec->session->all->settings.loop, exec_record, recorded, exec);
 }
@@ -383,7 +390,6 @@ static void on_done(struct worker *worker, const Venus__Worker__FromWorker *answ
 
 		/* Not current until its digest is known; until then the old one stays what
 		 * consumers get. */
-		value->current = false;
 		value->inputs =
 		    mem_dup(exec->numbers, exec->request.input_count * sizeof *exec->numbers);
 		value->input_count = exec->request.input_count;
@@ -438,8 +444,8 @@ static void step_run(struct exec *exec)
 		(void)uv_timer_start(&exec->timer, on_timeout, exec->request.timeout_ms, 0);
 }
 
-struct exec *exec_start(struct slot *slot, const struct exec_request *request,
-    struct source *source, exec_on_output *on_output, exec_on_end *on_end, void *payload)
+void exec_start(struct slot *slot, const struct exec_request *request, struct source *source,
+    exec_on_output *on_output, exec_on_end *on_end, void *payload, struct exec **ret_exec)
 {
 	struct exec *exec = mem_alloc(sizeof *exec);
 
@@ -455,8 +461,8 @@ struct exec *exec_start(struct slot *slot, const struct exec_request *request,
 	(void)uv_timer_init(slot->session->all->settings.loop, &exec->timer);
 	exec->timer.data = exec;
 	slot->exec = exec;
+	*ret_exec = exec; /* before the first step, which may be the last */
 	step_objects(exec);
-	return exec;
 }
 
 /* Takes the slot with its worker out of the session. */

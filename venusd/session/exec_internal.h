@@ -34,11 +34,16 @@ struct exec {
 	Venus__Worker__FromWorker *done;
 	int done_fds[FRAME_FDS];
 	size_t done_fd_count;
+	char **built; /* files that its code was compiled from: copies, as recording may outlive the
+			 run and what was built for it */
+	size_t built_count;
 	execution *record;
 	Venus__V1__Output *shown;
 };
 
-/* exec_record.c. Pool work: puts everything into the store; fills record and shown, or sets
+/* exec_record.c. Copies what recording needs of the build. */
+void exec_take_built(struct exec *exec);
+/* Pool work: puts everything into the store; fills record and shown, or sets
  * fetch_failed and err. */
 void exec_record(void *payload);
 /* What a Done that is not OK says, placed. */

@@ -106,6 +106,10 @@ static void apply(struct run *run, struct resolve_item *item)
 	if (!item->tried)
 		return;
 	cell->key = item->key;
+	plan_settings_free(cell->settings, cell->setting_count);
+	cell->settings = TAKE_PTR(item->settings);
+	cell->setting_count = item->setting_count;
+	item->setting_count = 0;
 	if (item->found.execution) {
 		apply_hit(run, item);
 		return;

@@ -321,7 +321,7 @@ void run_finish(struct run *run)
 	}
 	run_answer(run, NULL);
 	slot_free(run->own_slot);
-	if (session->slot)
+	if (session->slot && !session->slot->exec)
 		slot_sweep(session->slot);
 	run_leave(run);
 }
@@ -342,6 +342,7 @@ static void run_free(struct run *run)
 {
 	for (size_t i = 0; run->cells && i < run->source->notebook->cell_count; i++) {
 		execution_free(run->cells[i].execution);
+		plan_settings_free(run->cells[i].settings, run->cells[i].setting_count);
 		free(run->cells[i].why);
 		if (run->cells[i].output)
 			venus__v1__output__free_unpacked(run->cells[i].output, NULL);

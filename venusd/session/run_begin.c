@@ -98,6 +98,20 @@ static void on_patience(uv_timer_t *timer)
 	run_answer(timer->data, NULL);
 }
 
+/* From the run's turn on, so that what is before it in the queue is not changed by it. */
+static void take_settings(struct run *run)
+{
+	const struct notebook *notebook = run->source->notebook;
+
+	for (size_t i = 0; i < run->setting_count; i++) {
+		const Venus__V1__WidgetSetting *setting = run->settings[i];
+		int index = notebook_cell_find(notebook, setting->cell);
+
+		settings_set(
+		    run->session, notebook->cells[index].name, setting->id, setting->value);
+	}
+}
+
 void run_begin(struct run *run)
 {
 	run->begun = true;
@@ -107,6 +121,8 @@ void run_begin(struct run *run)
 	free(run->session->title);
 	run->session->title = mem_strdup(run->source->notebook->title);
 	select_cells(run);
+	if (!run->cancelled)
+		take_settings(run);
 	if (!run->inspect)
 		tell_begun(run);
 	report_problems(run);

@@ -30,7 +30,6 @@ static bool make_again(struct run *run, size_t producer)
 void exec_request_fini(struct exec_request *request)
 {
 	free(request->inputs);
-	plan_settings_free(request->settings, request->setting_count);
 	free((char *)(uintptr_t)request->folder);
 	*request = (struct exec_request){0};
 }
@@ -117,6 +116,8 @@ void run_execute(struct run *run, size_t index)
 	    .code = cell->code,
 	    .build = run->build,
 	    .input_count = info->param_count,
+	    .settings = cell->settings,
+	    .setting_count = cell->setting_count,
 	    .key = cell->key,
 	    .keep_digest = cell->phase == RUN_CELL_AGAIN,
 	    .timeout_ms = info->timeout_ms,
@@ -144,10 +145,9 @@ void run_execute(struct run *run, size_t index)
 		memcpy(request.digest.bytes, cell->execution->value.data, DIGEST_BYTES);
 	else
 		run_tell_started(run, index, VENUS__V1__CELL_STARTED__ACTION__EXECUTE);
-	request.settings = settings_of(run->session, info->name, &request.setting_count);
 	request.folder = file_folder(run->session->path);
 	run->exec_request = request;
 	run->exec_cell = index;
-	run->exec =
-	    exec_start(slot, &run->exec_request, run->source, on_exec_output, on_exec_end, run);
+	exec_start(
+	    slot, &run->exec_request, run->source, on_exec_output, on_exec_end, run, &run->exec);
 }

@@ -22,6 +22,8 @@ struct run_cell {
 	Venus__V1__CellStatus status; /* once it is done */
 	execution *execution;	      /* once it is done and ok; owned */
 	struct digest key;
+	struct plan_setting *settings; /* that the key holds: what it is executed with; owned */
+	size_t setting_count;
 	char *why; /* it is or was executed, or is reused */
 	const struct build_cell *code;
 	Venus__V1__Output *output; /* of an inspection: what is shown of it; owned */

@@ -97,7 +97,7 @@ static int check_cells(const struct run *run, struct err *err)
 	return 0;
 }
 
-static int take_settings(struct run *run, struct err *err)
+static int check_settings(struct run *run, struct err *err)
 {
 	struct session *session = run->session;
 
@@ -114,12 +114,6 @@ static int take_settings(struct run *run, struct err *err)
 		if (settings_check(cell ? cell->execution : NULL, setting->cell, setting->id,
 			setting->value, err) < 0)
 			return -1;
-	}
-	for (size_t i = 0; i < run->setting_count; i++) {
-		int index = notebook_cell_find(run->source->notebook, run->settings[i]->cell);
-
-		settings_set(session, run->source->notebook->cells[index].name,
-		    run->settings[i]->id, run->settings[i]->value);
 	}
 	return 0;
 }
@@ -152,7 +146,7 @@ static void on_read(
 	if (run->cancelled && source)
 		(void)err_set(&refused, ERR_CANCELLED, "cancelled before it began");
 	if (!source || run->cancelled || check_cells(run, &refused) < 0 ||
-	    take_settings(run, &refused) < 0) {
+	    check_settings(run, &refused) < 0) {
 		run_answer(run, &refused);
 		if (run->inspect)
 			run->on_details(NULL, &refused, run->payload);

@@ -121,17 +121,19 @@ struct live_value *slot_value(struct slot *slot, const char *cell, const struct 
 
 struct live_value *slot_value_add(struct slot *slot, const char *cell, const struct digest *digest)
 {
-	struct live_value *value;
+	struct live_value *value = MEM_PUSH(slot->values, slot->value_count);
 
-	for (size_t i = 0; i < slot->value_count; i++)
-		if (strcmp(slot->values[i].cell, cell) == 0)
-			slot->values[i].current = false;
-	value = MEM_PUSH(slot->values, slot->value_count);
-	*value = (struct live_value){.number = ++slot->next_value,
-	    .cell = mem_strdup(cell),
-	    .digest = *digest,
-	    .current = true};
+	*value = (struct live_value){
+	    .number = ++slot->next_value, .cell = mem_strdup(cell), .digest = *digest};
 	return value;
+}
+
+void slot_value_make_current(struct slot *slot, struct live_value *value)
+{
+	for (size_t i = 0; i < slot->value_count; i++)
+		if (strcmp(slot->values[i].cell, value->cell) == 0)
+			slot->values[i].current = false;
+	value->current = true;
 }
 
 static bool is_borrowed(const struct slot *slot, uint64_t number)
