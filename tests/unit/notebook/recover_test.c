@@ -301,7 +301,7 @@ static void test_hostile(void **state)
 	    {"", "fn f(\n", "", 20000},
 	    {"", "#[cell(\n", "", 20000},
 	    {"type A<'a, T> = (T, T);\n#[cell] fn f(a: ", "A<'a, ", "u8", 3000},
-	    {"mod m { ", "#[cell] fn a() {} ", "}", 20000},
+	    {"mod m { ", "#[cell] fn a() {} ", "}", 3000},
 	    {"", "thread_local!(a)", ";", 20000},
 	};
 
