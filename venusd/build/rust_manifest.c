@@ -241,12 +241,23 @@ unsigned rust_manifest_edition(const char *block)
 	return survey.edition ? survey.edition : EDITION_STANDARD;
 }
 
+/* A line that begins like a header and does not end like one: the walk leaves it out. */
+static bool has_open_header(const char *text)
+{
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += strspn(line, " \t\r\n");
+		if (*line == '[' && !memchr(line, ']', strcspn(line, "\n")))
+			return true;
+	}
+	return false;
+}
+
 bool rust_manifest_has_dependencies(const char *text)
 {
 	__attribute__((cleanup(survey_fini))) struct survey survey = {0};
 
 	survey_make(&survey, text);
-	return survey.has_dependencies;
+	return survey.has_dependencies || has_open_header(survey.text);
 }
 
 bool rust_manifest_has_package(const char *text)
