@@ -143,6 +143,7 @@ static void stop(struct venusd *daemon, const char *why)
 		return;
 	log_info("stopping: %s", why);
 	daemon->stopping = true;
+	requests_refuse(daemon->requests);
 	sessions_cancel(daemon->sessions);
 	(void)uv_timer_start(&daemon->idle, on_idle, 0, 0);
 }

@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
 
+from protocol import CELL_FINISHED, CELL_STARTED, OK  # noqa: E402
 from venus import Venus  # noqa: E402
 
 
@@ -28,3 +29,16 @@ def shared():
 
 def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def going(client, submitted, cell):
+    """Waits until a cell of the run is executed."""
+    events, at = list(submitted.events), submitted.next_seq
+    while not any(e.kind == CELL_STARTED and e.text(1) == cell and e.number(2) == 2 and e.run == submitted.run for e in events):
+        more, at, _ = client.follow(submitted.session, at, 5000)
+        events += more
+    return events, at
+
+
+def values(events):
+    return {e.text(1): e.shown for e in events if e.kind == CELL_FINISHED and e.number(2) == OK}

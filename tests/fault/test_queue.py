@@ -1,9 +1,8 @@
 """Runs that wait for each other, looks in between, and what a run that is going must not notice of them."""
 
 
-from faults import shared, venus  # noqa: F401
-from protocol import CANCELLED, CELL_FINISHED, CELL_STARTED, FINISHED, OK, STARTED, Client
-from venus import wait_for
+from faults import going, shared, values, venus  # noqa: F401
+from protocol import Client
 
 GATED = """use venus::prelude::*;
 
@@ -24,19 +23,6 @@ pub fn shown(knob: &f64) -> String { format!("{knob}") }
 def gated(venus, name, text=GATED):
     path = venus.write(text.replace("NAME", name), name + ".rs")
     return path, venus.folder / (name + ".go")
-
-
-def going(client, submitted, cell):
-    """Waits until a cell of the run is executed."""
-    events, at = list(submitted.events), submitted.next_seq
-    while not any(e.kind == CELL_STARTED and e.text(1) == cell and e.number(2) == 2 and e.run == submitted.run for e in events):
-        more, at, _ = client.follow(submitted.session, at, 5000)
-        events += more
-    return events, at
-
-
-def values(events):
-    return {e.text(1): e.shown for e in events if e.kind == CELL_FINISHED and e.number(2) == OK}
 
 
 def test_settings_of_a_waiting_run_are_not_those_of_the_one_that_goes(shared):

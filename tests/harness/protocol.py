@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import struct
 
 import wire
 from wire import Wire, field, fields
@@ -59,11 +60,14 @@ class Client:
     def close(self):
         self.wire.close()
 
-    def send(self, call, body=b"", id=None):
-        """Sends a request and does not wait; its transport number."""
-        number, self.next_number = self.next_number, self.next_number + 1
-        self.wire.send(wire.request(call, body, id=id), number)
-        return number
+    def send(self, *calls):
+        """Sends requests in one piece, each a call, a body and perhaps an id, and does not wait."""
+        data = b""
+        for call, body, *id in calls:
+            message = struct.pack(">I", self.next_number) + wire.request(call, body, id=id[0] if id else None)
+            data += b"\1" + struct.pack(">Q", len(message)) + message
+            self.next_number += 1
+        self.wire.raw(data)
 
     def receive(self, call):
         """The fields of the next reply's result."""
@@ -77,7 +81,7 @@ class Client:
         return fields(reply[call][0])
 
     def call(self, call, body=b"", id=None):
-        self.send(call, body, id)
+        self.send((call, body, id))
         return self.receive(call)
 
     # Calls

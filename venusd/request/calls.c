@@ -162,13 +162,27 @@ static void on_events(struct session *session, void *payload)
 /* At most one held Follow a connection: an earlier one is answered with what there is. */
 static void release_held(struct requests *requests, uint32_t pipe)
 {
-	struct call *held, *next;
+	struct call *held;
 
-	DL_FOREACH_SAFE (requests->held, held, next)
+	DL_FOREACH (requests->held, held)
 		if (exchange_pipe(held->exchange) == pipe) {
 			session_waiter_cancel(held->waiter);
 			DL_DELETE(requests->held, held);
 			reply_events(held, held->session);
+			return; /* there are no more; the list may have changed */
+		}
+}
+
+void calls_forget_held(struct requests *requests, uint32_t pipe)
+{
+	struct call *held;
+
+	DL_FOREACH (requests->held, held)
+		if (exchange_pipe(held->exchange) == pipe) {
+			session_waiter_cancel(held->waiter);
+			DL_DELETE(requests->held, held);
+			call_drop(held);
+			return;
 		}
 }
 

@@ -64,6 +64,7 @@ struct listener {
 	uv_pipe_t door;
 	uv_loop_t *loop;
 	exchange_on_request *on_request;
+	exchange_on_gone *on_gone;
 	void *payload;
 	struct connection *connections;
 	struct exchange *exchanges;
@@ -101,6 +102,7 @@ static void connection_close(struct connection *connection, const char *why)
 	connection->listener->connection_count--;
 	uv_close((uv_handle_t *)&connection->timer, on_handle_closed);
 	uv_close((uv_handle_t *)&connection->pipe, on_handle_closed);
+	connection->listener->on_gone(connection->number, connection->listener->payload);
 }
 
 static void on_late(uv_timer_t *timer)
@@ -327,14 +329,15 @@ static void on_connection(uv_stream_t *door, int status)
 		connection_close(connection, "it cannot be read");
 }
 
-int listener_open(uv_loop_t *loop, const char *path, exchange_on_request *on_request, void *payload,
-    struct listener **ret_listener, struct err *err)
+int listener_open(uv_loop_t *loop, const char *path, exchange_on_request *on_request,
+    exchange_on_gone *on_gone, void *payload, struct listener **ret_listener, struct err *err)
 {
 	struct listener *listener = mem_alloc(sizeof *listener);
 	int code;
 
 	listener->loop = loop;
 	listener->on_request = on_request;
+	listener->on_gone = on_gone;
 	listener->payload = payload;
 	(void)uv_pipe_init(loop, &listener->door, 0);
 	listener->door.data = listener;
@@ -410,6 +413,16 @@ void exchange_reply(struct exchange *exchange, const void *bytes, size_t length)
 	}
 	if (connection && !connection->closing && connection->paused)
 		resume(connection);
+	free(exchange);
+}
+
+void exchange_drop(struct exchange *exchange)
+{
+	struct connection *connection = connection_of(exchange);
+
+	DL_DELETE(exchange->listener->exchanges, exchange);
+	if (connection)
+		connection->open--;
 	free(exchange);
 }
 

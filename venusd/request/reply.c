@@ -22,6 +22,7 @@ static bool is_recorded_kind(const Venus__V1__Request *request)
 
 static void recorded_drop(struct requests *requests, struct recorded *old)
 {
+	requests->recorded_bytes -= old->length;
 	HASH_DEL(requests->recorded, old);
 	free(old->bytes);
 	free(old);
@@ -33,12 +34,15 @@ static void record(struct call *call, const uint8_t *bytes, size_t length)
 
 	if (!call->request || !is_recorded_kind(call->request))
 		return;
-	if (HASH_COUNT(call->requests->recorded) >= LIMIT_RECORDED)
+	while (call->requests->recorded &&
+	       (HASH_COUNT(call->requests->recorded) >= LIMIT_RECORDED ||
+		   call->requests->recorded_bytes + length > LIMIT_RECORDED_BYTES))
 		recorded_drop(call->requests, call->requests->recorded); /* the oldest */
 	made = mem_alloc(sizeof *made);
 	memcpy(made->id, call->request->id.data, REQUEST_ID_BYTES);
 	made->bytes = mem_dup(bytes, length);
 	made->length = length;
+	call->requests->recorded_bytes += length;
 	HASH_ADD(hh, call->requests->recorded, id, REQUEST_ID_BYTES, made);
 }
 
@@ -59,18 +63,22 @@ static void call_free(struct call *call)
 	free(call);
 }
 
-/* The connection that a request first came by is lost: its answer goes to the new one. */
-static bool take_over(struct call *call)
+void call_drop(struct call *call)
 {
-	static const char gone[] = "";
+	exchange_drop(call->exchange);
+	call_free(call);
+}
+
+/* It is being answered. The connection that it first came by may be lost, or not: both get the
+ * answer. */
+static bool join_open(struct call *call)
+{
 	struct call *before;
 
 	DL_FOREACH (call->requests->open, before) {
 		if (memcmp(before->request->id.data, call->request->id.data, REQUEST_ID_BYTES) != 0)
 			continue;
-		exchange_reply(before->exchange, gone, 0);
-		before->exchange = call->exchange;
-		call_free(call);
+		DL_APPEND(before->resends, call);
 		return true;
 	}
 	return false;
@@ -88,7 +96,7 @@ bool call_replay(struct call *call)
 		call_free(call);
 		return true;
 	}
-	if (take_over(call))
+	if (join_open(call))
 		return true;
 	call->is_open = true;
 	DL_APPEND(call->requests->open, call);
@@ -98,6 +106,7 @@ bool call_replay(struct call *call)
 void call_reply(struct call *call, Venus__V1__Reply *reply)
 {
 	AUTO_FREE uint8_t *bytes = NULL;
+	struct call *resend, *next;
 	size_t size;
 
 	reply->version = WIRE_VERSION;
@@ -114,6 +123,10 @@ void call_reply(struct call *call, Venus__V1__Reply *reply)
 	(void)venus__v1__reply__pack(reply, bytes);
 	record(call, bytes, size);
 	exchange_reply(call->exchange, bytes, size);
+	DL_FOREACH_SAFE (call->resends, resend, next) {
+		exchange_reply(resend->exchange, bytes, size);
+		call_free(resend);
+	}
 	call_free(call);
 }
 

@@ -53,6 +53,17 @@ static enum step_result step_replay(struct call *call)
 	return call_replay(call) ? STEP_DONE : STEP_NEXT;
 }
 
+static enum step_result step_refuse(struct call *call)
+{
+	if (!call->requests->refusing ||
+	    (call->request->call_case != VENUS__V1__REQUEST__CALL_SUBMIT &&
+		call->request->call_case != VENUS__V1__REQUEST__CALL_INSPECT))
+		return STEP_NEXT;
+	call_fail(call, VENUS__V1__ERROR__CODE__UNAVAILABLE,
+	    "the daemon is stopping: try again when it is gone");
+	return STEP_DONE;
+}
+
 static enum step_result step_call(struct call *call)
 {
 	call->requests->settings.on_activity(call->requests->settings.payload);
@@ -67,6 +78,7 @@ static const struct {
     {"version", step_version},
     {"authenticate", step_authenticate},
     {"replay", step_replay},
+    {"refuse", step_refuse},
     {"call", step_call},
 };
 
@@ -87,6 +99,11 @@ static void on_request(struct exchange *exchange, const void *bytes, size_t leng
 			return;
 }
 
+static void on_gone(uint32_t pipe, void *payload)
+{
+	calls_forget_held(payload, pipe);
+}
+
 int requests_open(
     const struct requests_settings *settings, struct requests **ret_requests, struct err *err)
 {
@@ -94,13 +111,18 @@ int requests_open(
 
 	requests->settings = *settings;
 	requests->start_ms = uv_now(settings->loop);
-	if (listener_open(settings->loop, settings->path, on_request, requests, &requests->listener,
-		err) < 0) {
+	if (listener_open(settings->loop, settings->path, on_request, on_gone, requests,
+		&requests->listener, err) < 0) {
 		free(requests);
 		return -1;
 	}
 	*ret_requests = requests;
 	return 0;
+}
+
+void requests_refuse(struct requests *requests)
+{
+	requests->refusing = true;
 }
 
 void requests_close(struct requests *requests)

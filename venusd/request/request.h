@@ -30,6 +30,8 @@ struct requests_settings {
 
 int requests_open(
     const struct requests_settings *settings, struct requests **ret_requests, struct err *err);
+/* From now on nothing new is begun: a Submit or an Inspect is told that the daemon is stopping. */
+void requests_refuse(struct requests *requests);
 /* Answers what is held, closes the socket. The loop must run once more before requests_free. */
 void requests_close(struct requests *requests);
 void requests_free(struct requests *requests);

@@ -26,6 +26,7 @@
 #define LIMIT_WAIT_MS	     50000u
 #define LIMIT_PIPES	     256u
 #define LIMIT_RECORDED	     256u /* replies kept for resends */
+#define LIMIT_RECORDED_BYTES (4u * 1024 * 1024)
 
 struct listener;
 
@@ -33,15 +34,19 @@ struct listener;
 struct exchange;
 typedef void exchange_on_request(
     struct exchange *exchange, const void *bytes, size_t length, void *payload);
+/* A connection is closed; what it asked has nobody to answer to. */
+typedef void exchange_on_gone(uint32_t pipe, void *payload);
 
 /* listener.c: the socket at `path`, as nng's REP speaks. */
-int listener_open(uv_loop_t *loop, const char *path, exchange_on_request *on_request, void *payload,
-    struct listener **ret_listener, struct err *err);
+int listener_open(uv_loop_t *loop, const char *path, exchange_on_request *on_request,
+    exchange_on_gone *on_gone, void *payload, struct listener **ret_listener, struct err *err);
 void listener_close(struct listener *listener);
 void listener_free(struct listener *listener);
 size_t listener_clients(const struct listener *listener);
 /* Sends the reply and gives the exchange back; `bytes` are copied. */
 void exchange_reply(struct exchange *exchange, const void *bytes, size_t length);
+/* Gives it back without a reply. */
+void exchange_drop(struct exchange *exchange);
 /* Number of the connection that it came by, never 0. */
 uint32_t exchange_pipe(const struct exchange *exchange);
 
@@ -57,7 +62,8 @@ struct call {
 	Venus__V1__Request *request;
 	struct session_waiter *waiter; /* of a held Follow */
 	struct session *session;
-	struct call *prev, *next; /* among the held, or the open ones */
+	struct call *prev, *next; /* among the held, the open ones, or the resends of one */
+	struct call *resends;	  /* the same request again: they get the same answer */
 	bool is_open;
 };
 
@@ -75,7 +81,8 @@ struct requests {
 	struct call *open;	   /* calls that must not be done twice, not answered yet */
 	struct recorded *recorded; /* in the order in which they were made */
 	uint64_t start_ms;
-	bool closing;
+	size_t recorded_bytes;
+	bool refusing, closing;
 };
 
 /* reply.c */
@@ -89,7 +96,12 @@ void call_fail_err(struct call *call, const struct err *err);
 bool call_replay(struct call *call);
 void recorded_free(struct requests *requests);
 
+/* Frees a call that nobody waits for. */
+void call_drop(struct call *call);
+
 /* calls.c: the table of calls. Takes the call. */
 void call_dispatch(struct call *call);
+/* The connection of a held call is gone. */
+void calls_forget_held(struct requests *requests, uint32_t pipe);
 
 #endif

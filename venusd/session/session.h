@@ -33,8 +33,8 @@ struct sessions_settings {
 };
 
 struct sessions *sessions_new(const struct sessions_settings *settings);
-/* Tells every run to stop. Each gets its end, at once or when its work on the thread pool is
- * through: see sessions_on_idle. */
+/* Tells every run, and every look, to stop. Each gets its end, at once or when its work on the
+ * thread pool is through: see sessions_on_idle. */
 void sessions_cancel(struct sessions *sessions);
 /* Ends every worker. Nothing may be running. The loop must go on until what is on its thread pool
  * is through. */

@@ -49,12 +49,28 @@ static void session_free(struct session *session)
 	free(session);
 }
 
+/* From the back, so that ending one does not start the next. How many are told. */
+static unsigned cancel_all(struct run *const *list)
+{
+	struct run *run, *next;
+	unsigned count = 0;
+
+	for (run = *list ? (*list)->prev : NULL; run; run = next) {
+		next = run == *list ? NULL : run->prev;
+		run_cancel(run);
+		count++;
+	}
+	return count;
+}
+
 void sessions_cancel(struct sessions *sessions)
 {
 	struct session *session, *next;
 
-	HASH_ITER (hh, sessions->by_path, session, next)
-		(void)session_cancel(session, NULL);
+	HASH_ITER (hh, sessions->by_path, session, next) {
+		(void)cancel_all(&session->runs);
+		(void)cancel_all(&session->looks);
+	}
 }
 
 void sessions_free(struct sessions *sessions)
@@ -166,22 +182,14 @@ const uint8_t *session_id(const struct session *session)
 
 unsigned session_cancel(struct session *session, const uint8_t *id)
 {
-	struct run *run, *next;
-	unsigned count = 0;
+	struct run *run;
 
-	if (id) {
-		run = find_run(session, id);
-		if (run)
-			run_cancel(run);
-		return run != NULL;
-	}
-	/* From the back, so that ending one does not start the next. */
-	for (run = session->runs ? session->runs->prev : NULL; run; run = next) {
-		next = run == session->runs ? NULL : run->prev;
+	if (!id)
+		return cancel_all(&session->runs);
+	run = find_run(session, id);
+	if (run)
 		run_cancel(run);
-		count++;
-	}
-	return count;
+	return run != NULL;
 }
 
 Venus__V1__CellState *session_cell_state(const struct cell *cell, const struct notebook_cell *info)

@@ -33,12 +33,23 @@ struct server {
 	struct listener *listener;
 	char folder[32];
 	char *path, *url;
+	uint32_t last_gone;
 };
 
 static void on_echo(struct exchange *exchange, const void *bytes, size_t length, void *payload)
 {
 	(void)payload;
 	exchange_reply(exchange, bytes, length < LIMIT_REPLY_BYTES ? length : LIMIT_REPLY_BYTES);
+}
+
+/* Told once of each connection. */
+static void on_gone(uint32_t pipe, void *payload)
+{
+	struct server *server = payload;
+
+	assert_int_not_equal(pipe, 0);
+	assert_int_not_equal(pipe, server->last_gone);
+	server->last_gone = pipe;
 }
 
 static void on_stop(uv_async_t *stop)
@@ -69,7 +80,8 @@ static int setup(void **state)
 	assert_int_equal(uv_loop_init(&server->loop), 0);
 	server->stop.data = server;
 	assert_int_equal(uv_async_init(&server->loop, &server->stop, on_stop), 0);
-	if (listener_open(&server->loop, server->path, on_echo, NULL, &server->listener, &err) < 0)
+	if (listener_open(
+		&server->loop, server->path, on_echo, on_gone, server, &server->listener, &err) < 0)
 		fail_msg("%s", err.message);
 	assert_int_equal(pthread_create(&server->thread, NULL, serve, server), 0);
 	*state = server;
@@ -283,7 +295,8 @@ static void test_path_taken(void **state)
 	struct err err;
 
 	assert_int_equal(uv_loop_init(&loop), 0);
-	assert_int_equal(listener_open(&loop, server->path, on_echo, NULL, &listener, &err), -1);
+	assert_int_equal(
+	    listener_open(&loop, server->path, on_echo, on_gone, server, &listener, &err), -1);
 	assert_non_null(strstr(err.message, server->path));
 	assert_int_equal(uv_loop_close(&loop), 0);
 	check_nng(server, 10);
