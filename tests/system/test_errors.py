@@ -57,7 +57,7 @@ ENDS = r'''use std::fmt;
 use venus::prelude::*;
 #[derive(Debug)] pub struct Plain { code: i32 }
 #[derive(Debug)] pub struct Told;
-impl fmt::Display for Told { fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result { write!(f, "told\nin two lines") } }
+impl fmt::Display for Told { fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result { write!(f, "told\nby two lines") } }
 pub struct Silent;
 fn helper(x: i32) -> i32 {
     /* é日 */ if x > 0 { panic!("in a helper {}", x) }
@@ -110,7 +110,7 @@ def test_each_way_to_fail_is_that_cell_s_own(shared):
     status = {e["cell"]: e["status"] for e in result.of("cell_finished")}
     assert result.text("good") == "1" and "7" in result.text("ok_result") and result.text("uses_ok") == "8" and result.text("good_after") == "9"
     assert result.text("caught") == "9"
-    for cell, text in {"err_text": "a plain text", "err_display": "told\nin two lines", "err_debug": "Plain { code: 42 }",
+    for cell, text in {"err_text": "a plain text", "err_display": "told\nby two lines", "err_debug": "Plain { code: 42 }",
                        "err_boxed": "invalid digit found in string", "err_io": "No such file or directory"}.items():
         assert (status[cell], error[cell]["kind"]) == ("failed", "error") and text in error[cell]["message"], (cell, error[cell])
     assert (status["err_silent"], error["err_silent"]["kind"]) == ("failed", "error") and "Silent" in error["err_silent"]["message"]

@@ -31,8 +31,8 @@ uint32_t rust_manifest_block_line(
     const struct rust_manifest *manifest, const char *block, uint32_t line);
 /* package.edition as a number, 2021 when there is none. */
 unsigned rust_manifest_edition(const char *block);
-/* True if some table of dependencies of a package names a crate other than `venus`, or if a header is
- * broken, which cargo is to say. */
+/* True if some table of dependencies of a package names a crate other than `venus`, or if a header
+ * is broken, which cargo is to say. */
 bool rust_manifest_has_dependencies(const char *text);
 bool rust_manifest_has_package(const char *text);
 /* True if the text has a dependency of that name. `ret_line`: where, from 1; may be NULL. */
