@@ -1,8 +1,6 @@
 """What bad input gets: one clear line and the documented exit code; the daemon lives on, and what was kept is still there."""
 
 import contextlib
-import ctypes
-import json
 import os
 import re
 import resource
