@@ -268,3 +268,19 @@ def test_examples_run_twice_and_the_second_executes_nothing(shared):
             assert again.cell(event["cell"])["display"] == event["display"]
             output = [[(e["stream"], e["text"]) for e in run.of("cell_output", cell=event["cell"])] for run in (first[path], again)]
             assert output[0] == output[1]
+
+
+def test_maps_are_walked_in_the_same_order_in_every_worker(venus):
+    path = venus.write("""
+use std::collections::HashMap;
+#[venus::cell(volatile)]
+pub fn keys() -> String {
+    let map: HashMap<u32, u32> = (0..30).map(|i| (i, i)).collect();
+    format!("{:?}", map.keys().collect::<Vec<_>>())
+}
+""")
+    first = venus.ok(path).text("keys")
+    venus.stop()
+    second = venus.ok(path)
+    assert second.executed() == ["keys"]
+    assert second.text("keys") == first

@@ -132,7 +132,9 @@ static void add_args(struct build_args *args, const struct rust_compile *compile
 	build_args_add(args, "--out-dir=%s", compile->folder);
 	build_args_add(args, "-Cprefer-dynamic");
 	build_args_add(args, "-Cdebuginfo=0");
-	build_args_add(args, "-Ccodegen-units=1");
+	/* The runtime crate is the one large thing that is compiled; two cores are the least there
+	 * is. */
+	build_args_add(args, "-Ccodegen-units=%d", runtime ? 2 : 1);
 	build_args_add(args, "-Copt-level=%u", opt_level(compile));
 	build_args_add(args, "-Cmetadata=%s", compile->tag);
 	if (!runtime)

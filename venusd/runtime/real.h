@@ -52,6 +52,7 @@
 	    const posix_spawnattr_t *, char *const[], char *const[]))                              \
 	F(int, posix_spawnp, (pid_t *, const char *, const posix_spawn_file_actions_t *,           \
 	    const posix_spawnattr_t *, char *const[], char *const[]))                              \
+	F(ssize_t, getrandom, (void *, size_t, unsigned int))                                      \
 	F(int, system, (const char *))                                                             \
 	F(FILE *, popen, (const char *, const char *))                                             \
 	F(int, glob, (const char *, int, int (*)(const char *, int), glob_t *))                    \
