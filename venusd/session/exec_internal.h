@@ -41,9 +41,11 @@ struct exec {
 	Venus__V1__Output *shown;
 };
 
-/* exec_record.c. Copies what recording needs of the build. */
+/* exec_trace.c. Copies what recording needs of the build. */
 void exec_take_built(struct exec *exec);
-/* Pool work: puts everything into the store; fills record and shown, or sets
+/* Pool work: what it saw, and notes of what cannot be compared later. */
+int exec_record_trace(struct exec *exec, execution *record, struct err *err);
+/* exec_record.c. Pool work: puts everything into the store; fills record and shown, or sets
  * fetch_failed and err. */
 void exec_record(void *payload);
 /* What a Done that is not OK says, placed. */

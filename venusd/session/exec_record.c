@@ -1,8 +1,7 @@
 /*
- * What is kept of an execution. The trace decides whether it may stand for a later one: every file
- * that was seen is recorded with the digest that it has now, right after the run. A file that
- * changed while the cell ran, or that the cell first read and then wrote, cannot be compared later;
- * then the value is kept for its consumers, and nothing is recorded under the key.
+ * What is kept of an execution. The trace (exec_trace.c) decides whether it may stand for a later
+ * one. With a note that it may not, the value is kept for its consumers, and nothing is recorded
+ * under the key.
  *
  * Somebody waits for the next cell, so what is put here is made durable soon after the run
  * (store_maintain): a power cut in between costs executions that are done again, since a get
@@ -13,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "common/cleanup.h"
@@ -130,123 +128,6 @@ static void record_widgets(const Venus__Worker__Done *done, execution *record)
 	}
 }
 
-static void note(execution *record, char *text)
-{
-	record->notes = mem_realloc_array(record->notes, record->n_notes + 1, sizeof(char *));
-	record->notes[record->n_notes++] = text;
-}
-
-static bool wrote(const Venus__Worker__Trace *trace, size_t before, const char *path)
-{
-	for (size_t i = 0; i < before; i++)
-		if (trace->accesses[i]->kind == VENUS__WORKER__ACCESS__KIND__WRITE &&
-		    strcmp(trace->accesses[i]->path, path) == 0)
-			return true;
-	return false;
-}
-
-/* What cannot be compared later; NULL if all can. Owned by the caller. */
-static char *cannot_compare(const Venus__Worker__Trace *trace, size_t index)
-{
-	const Venus__Worker__Access *access = trace->accesses[index];
-	struct stat now;
-
-	if (access->kind != VENUS__WORKER__ACCESS__KIND__READ)
-		return NULL;
-	for (size_t i = index + 1; i < trace->n_accesses; i++)
-		if (trace->accesses[i]->kind == VENUS__WORKER__ACCESS__KIND__WRITE &&
-		    strcmp(trace->accesses[i]->path, access->path) == 0)
-			return mem_printf("it reads %s and then writes it", access->path);
-	if (!access->inode || wrote(trace, index, access->path))
-		return NULL;
-	if (stat(access->path, &now) < 0 || (uint64_t)now.st_ino != access->inode ||
-	    (uint64_t)now.st_size != access->size ||
-	    (int64_t)now.st_mtim.tv_sec * 1000000000 + now.st_mtim.tv_nsec != access->mtime_ns)
-		return mem_printf("%s changed while the cell ran", access->path);
-	return NULL;
-}
-
-static void record_access(struct exec *exec, const Venus__Worker__Access *access, execution *record)
-{
-	enum store_file_kind kind;
-	Venus__Record__Seen *seen;
-	struct digest digest;
-	struct err err;
-
-	if (!plan_seen_kind(access->kind, &kind))
-		return;
-	if (store_file_digest(exec->store, kind, access->path, &digest, &err) < 0) {
-		note(record, mem_printf("%s", err.message));
-		return;
-	}
-	seen = mem_alloc(sizeof *seen);
-	venus__record__seen__init(seen);
-	seen->kind = access->kind;
-	message_set_text(&seen->path, access->path);
-	set_digest(&seen->digest, &digest);
-	record->seen[record->n_seen++] = seen;
-}
-
-static void take_built(struct exec *exec, char *const *paths, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (plan_names_file(exec->source->code, exec->request.cell_index, paths[i]))
-			*MEM_PUSH(exec->built, exec->built_count) = mem_strdup(paths[i]);
-}
-
-void exec_take_built(struct exec *exec)
-{
-	take_built(exec, exec->request.build->inputs, exec->request.build->input_count);
-	take_built(exec, exec->request.code->inputs, exec->request.code->input_count);
-}
-
-/* What the compiler read for it is as much an input as what the cell reads. */
-static void record_built(struct exec *exec, execution *record)
-{
-	Venus__Worker__Access access = VENUS__WORKER__ACCESS__INIT;
-
-	record->seen = mem_realloc_array(
-	    record->seen, record->n_seen + exec->built_count + 1, sizeof(Venus__Record__Seen *));
-	access.kind = VENUS__WORKER__ACCESS__KIND__READ;
-	for (size_t i = 0; i < exec->built_count; i++) {
-		access.path = exec->built[i];
-		record_access(exec, &access, record);
-	}
-}
-
-static int record_trace(struct exec *exec, execution *record, struct err *err)
-{
-	const Venus__Worker__Done *done = exec->done->done;
-	static const struct proto_limits limits = {.depth = 2, .fields = LIMIT_TRACE_FIELDS};
-	AUTO_BUF struct buf buf = BUF_INIT;
-	Venus__Worker__Trace *trace;
-
-	if (!done->trace)
-		return 0;
-	if (worker_blob_read(
-		done->trace, exec->done_fds, exec->done_fd_count, LIMIT_TRACE_BYTES, &buf, err) < 0)
-		return -1;
-	if (proto_scan(&venus__worker__trace__descriptor, buf.data, buf.length, &limits, err) < 0)
-		return err_prefix(err, "the worker's trace of %s is not legal", exec->request.cell);
-	trace = venus__worker__trace__unpack(NULL, buf.length, (const uint8_t *)buf.data);
-	if (!trace)
-		return err_set(
-		    err, ERR_INVALID, "the worker's trace of %s is malformed", exec->request.cell);
-	if (trace->incomplete)
-		note(record, mem_strdup("not all that it read could be seen (it started other "
-					"programs, or opened very many files)"));
-	record->seen = mem_alloc((trace->n_accesses + 1) * sizeof(Venus__Record__Seen *));
-	for (size_t i = 0; i < trace->n_accesses; i++) {
-		char *why = cannot_compare(trace, i);
-
-		if (why)
-			note(record, why);
-		record_access(exec, trace->accesses[i], record);
-	}
-	venus__worker__trace__free_unpacked(trace, NULL);
-	return 0;
-}
-
 static int record_all(struct exec *exec, execution *record, struct err *err)
 {
 	const Venus__Worker__Done *done = exec->done->done;
@@ -267,9 +148,8 @@ static int record_all(struct exec *exec, execution *record, struct err *err)
 	    record_log(exec, CHILD_STDERR, &record->err, err) < 0)
 		return -1;
 	record_widgets(done, record);
-	if (record_trace(exec, record, err) < 0)
+	if (exec_record_trace(exec, record, err) < 0)
 		return -1;
-	record_built(exec, record);
 	/* With a note it may not be reused: it is not recorded, so that the next run executes. */
 	if (record->n_notes || exec->request.keep_digest)
 		return 0;

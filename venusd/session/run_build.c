@@ -5,6 +5,7 @@
  */
 
 #include <stdlib.h>
+#include <time.h>
 
 #include "common/cleanup.h"
 #include "common/mem.h"
@@ -149,8 +150,11 @@ void run_build(struct run *run)
 	AUTO_FREE enum want *wants = mem_alloc(count * sizeof *wants);
 	AUTO_FREE size_t *code = mem_alloc(count * sizeof *code);
 	AUTO_FREE size_t *glue = mem_alloc(count * sizeof *glue);
+	struct timespec now;
 	struct err err;
 
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	run->build_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 	find_wants(run, wants);
 	for (size_t i = 0; i < count; i++) {
 		if (wants[i] == WANT_CODE)

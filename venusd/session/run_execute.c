@@ -115,6 +115,7 @@ void run_execute(struct run *run, size_t index)
 	    .cell_index = index,
 	    .code = cell->code,
 	    .build = run->build,
+	    .built_ns = run->build_ns,
 	    .input_count = info->param_count,
 	    .settings = cell->settings,
 	    .setting_count = cell->setting_count,

@@ -58,6 +58,7 @@ struct run {
 	struct build_env *env;
 	struct build_job *job;
 	struct build_result *build;
+	int64_t build_ns;	/* Unix time at which it began */
 	struct run_cell *cells; /* one for each of the notebook's */
 	struct exec *exec;
 	size_t exec_cell;

@@ -196,6 +196,7 @@ struct exec_request {
 	struct digest key;
 	bool keep_digest; /* executed again only for its value: it keeps this digest */
 	struct digest digest;
+	int64_t built_ns; /* Unix time at which the build began */
 	uint64_t timeout_ms, memory_bytes;
 	const char *folder;
 };
