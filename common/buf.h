@@ -4,13 +4,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A growing byte buffer. A zeroed one is empty and valid; data has a NUL after the last byte once anything was added. */
+/* A growing byte buffer. A zeroed one is empty and valid; data has a NUL after the last byte once
+ * anything was added. */
 struct buf {
 	char *data;
 	size_t length, capacity;
 };
 
-#define BUF_INIT {NULL, 0, 0}
+#define BUF_INIT                                                                                   \
+	{                                                                                          \
+		NULL, 0, 0                                                                         \
+	}
 
 void buf_fini(struct buf *buf);
 void buf_clear(struct buf *buf); /* keeps the memory */

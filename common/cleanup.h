@@ -2,8 +2,9 @@
 #define VENUS_COMMON_CLEANUP_H
 
 /*
- * Cleanup attributes. An owning local is declared AUTO_*, and is handed off with TAKE_PTR or TAKE_FD. Other folders define
- * theirs beside the type: `static inline void thing_free_p(struct thing **t) { thing_free(*t); }` and AUTO(thing_free_p).
+ * Cleanup attributes. An owning local is declared AUTO_*, and is handed off with TAKE_PTR or
+ * TAKE_FD. Other folders define theirs beside the type: `static inline void thing_free_p(struct
+ * thing **t) { thing_free(*t); }` and AUTO(thing_free_p).
  */
 
 #include <stdio.h>
@@ -20,7 +21,8 @@ static inline void cleanup_free_p(void *pointer)
 static inline void cleanup_close_p(const int *fd)
 {
 	if (*fd >= 0)
-		(void)close(*fd); /* nothing can be done about a failing close of something being dropped */
+		(void)close(
+		    *fd); /* nothing can be done about a failing close of something being dropped */
 }
 
 static inline void cleanup_fclose_p(FILE **file)

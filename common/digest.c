@@ -58,13 +58,14 @@ int digest_from_hex(const char *hex, struct digest *ret_digest, struct err *err)
 	struct digest digest;
 
 	if (strlen(hex) != DIGEST_HEX)
-		return err_set(err, ERR_INVALID, "a digest has %d hexadecimal characters, not %zu", DIGEST_HEX,
-		    strlen(hex));
+		return err_set(err, ERR_INVALID, "a digest has %d hexadecimal characters, not %zu",
+		    DIGEST_HEX, strlen(hex));
 	for (size_t i = 0; i < DIGEST_BYTES; i++) {
 		int high = nibble(hex[2 * i]), low = nibble(hex[2 * i + 1]);
 
 		if (high < 0 || low < 0)
-			return err_set(err, ERR_INVALID, "'%s' is not a digest: not hexadecimal", hex);
+			return err_set(
+			    err, ERR_INVALID, "'%s' is not a digest: not hexadecimal", hex);
 		digest.bytes[i] = (uint8_t)(high << 4 | low);
 	}
 	*ret_digest = digest;

@@ -26,7 +26,8 @@ int digest_from_hex(const char *hex, struct digest *ret_digest, struct err *err)
 struct digest_stream;
 struct digest_stream *digest_stream_new(void);
 void digest_stream_add(struct digest_stream *stream, const void *bytes, size_t length);
-/* Adds the length as 8 bytes little-endian, then the text: so that ("ab","c") differs from ("a","bc"). NULL differs from "". */
+/* Adds the length as 8 bytes little-endian, then the text: so that ("ab","c") differs from
+ * ("a","bc"). NULL differs from "". */
 void digest_stream_add_text(struct digest_stream *stream, const char *text);
 struct digest digest_stream_finish(struct digest_stream *stream);
 /* Digest of what `fd` holds from its present offset to the end. */

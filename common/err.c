@@ -39,7 +39,8 @@ int err_set(struct err *err, enum err_code code, const char *format, ...)
 
 	va_start(args, format);
 	err->code = code;
-	(void)vsnprintf(err->message, sizeof err->message, format, args); /* a long message is cut */
+	(void)vsnprintf(
+	    err->message, sizeof err->message, format, args); /* a long message is cut */
 	va_end(args);
 	make_one_line(err->message);
 	return -1;

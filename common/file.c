@@ -77,7 +77,8 @@ static int sync_folder(const char *path, struct err *err)
 	return 0;
 }
 
-int file_write_atomic(const char *path, const void *bytes, size_t length, mode_t mode, struct err *err)
+int file_write_atomic(
+    const char *path, const void *bytes, size_t length, mode_t mode, struct err *err)
 {
 	AUTO_FREE char *temporary = mem_printf("%s.XXXXXX", path);
 	AUTO_CLOSE int fd = mkostemp(temporary, O_CLOEXEC);
@@ -178,7 +179,8 @@ int file_resolve(const char *path, char **ret_path, struct err *err)
 	return 0;
 }
 
-int file_sealed_memfd(const char *name, const void *bytes, size_t length, int *ret_fd, struct err *err)
+int file_sealed_memfd(
+    const char *name, const void *bytes, size_t length, int *ret_fd, struct err *err)
 {
 	AUTO_CLOSE int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 

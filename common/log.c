@@ -9,7 +9,8 @@
 
 static const char *const level_names[] = {
     [LOG_ERROR] = "error", [LOG_WARNING] = "warn ", [LOG_INFO] = "info ", [LOG_DEBUG] = "debug"};
-static_assert(sizeof level_names / sizeof *level_names == LOG_LEVEL_COUNT, "every level has a name");
+static_assert(
+    sizeof level_names / sizeof *level_names == LOG_LEVEL_COUNT, "every level has a name");
 
 static enum log_level current = LOG_INFO;
 
@@ -31,8 +32,8 @@ void log_line(enum log_level level, const char *format, ...)
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	(void)gmtime_r(&now.tv_sec, &parts);
 	used = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &parts);
-	used += (size_t)snprintf(line + used, sizeof line - used, ".%03ldZ %s ", now.tv_nsec / 1000000,
-	    level_names[level]);
+	used += (size_t)snprintf(line + used, sizeof line - used, ".%03ldZ %s ",
+	    now.tv_nsec / 1000000, level_names[level]);
 	va_start(args, format);
 	(void)vsnprintf(line + used, sizeof line - used - 1, format, args);
 	va_end(args);

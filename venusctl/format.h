@@ -43,7 +43,8 @@ json_t *format_json_hex(const ProtobufCBinaryData *bytes);
 void format_json_set_text(json_t *object, const char *key, const char *text);
 void format_json_set_hex(json_t *object, const char *key, const ProtobufCBinaryData *bytes);
 void format_json_set_number(json_t *object, const char *key, uint64_t number);
-/* Adds the object as one line and frees it. What could fool a terminal is written as a \u escape. */
+/* Adds the object as one line and frees it. What could fool a terminal is written as a \u escape.
+ */
 void format_json_line(struct buf *buf, json_t *object);
 
 /* Writes all of the buffer and empties it. ERR_IO when the output cannot be written. */

@@ -1,4 +1,5 @@
-/* The request decoder: any bytes give a request within its limits, or an error with a line; what it gives packs and decodes again. */
+/* The request decoder: any bytes give a request within its limits, or an error with a line; what it
+ * gives packs and decodes again. */
 
 #include <assert.h>
 #include <stdint.h>

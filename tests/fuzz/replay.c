@@ -1,4 +1,5 @@
-/* Replays a corpus through a fuzz target's entry point, for builds without libFuzzer: replay FOLDER-or-FILE... */
+/* Replays a corpus through a fuzz target's entry point, for builds without libFuzzer: replay
+ * FOLDER-or-FILE... */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -72,7 +72,7 @@ static const struct {
     {"definitions stand after it", "use venus::prelude::*;\n" CELL REST DEFS, false},
     {"a comment inside it",
 	"use venus::prelude::*;\n" DEFS "#[venus::cell]\npub fn area(shape: &Shape) -> f64 { /* "
-					"side */ shape.side * SCALE }\n" REST,
+	"side */ shape.side * SCALE }\n" REST,
 	false},
     {"white space inside it",
 	"use venus::prelude::*;\n" DEFS
@@ -119,7 +119,7 @@ static const struct {
 	"use venus::prelude::*;\nuse other::*;\n" DEFS CELL REST, true},
     {"a space inside a string",
 	"use venus::prelude::*;\n" DEFS "#[venus::cell]\npub fn area(shape: &Shape) -> f64 { let _ "
-					"= \"a  b\"; shape.side * SCALE }\n" REST,
+	"= \"a  b\"; shape.side * SCALE }\n" REST,
 	true},
 };
 
