@@ -34,7 +34,7 @@ static const struct kind_row {
     [VENUS__V1__PROBLEM__KIND__GRAPH] = {"graph", "error", PAINT_RED},
     [VENUS__V1__PROBLEM__KIND__SYNTAX] = {"syntax", "error", PAINT_RED},
     [VENUS__V1__PROBLEM__KIND__WARNING] = {"warning", "warning", PAINT_YELLOW},
-    [VENUS__V1__PROBLEM__KIND__INTERNAL] = {"internal", "internal error", PAINT_RED},
+    [VENUS__V1__PROBLEM__KIND__INTERNAL] = {"internal", "error", PAINT_RED},
     [VENUS__V1__PROBLEM__KIND__CANCEL] = {"cancel", "cancelled", PAINT_YELLOW},
 };
 

@@ -216,11 +216,10 @@ def test_syntax_errors_at_every_token(warm):
                 base = cells["base"]
                 assert base["line"] == place(SAMPLE, "pub fn base")[0], f"{text}\n{seen}"
                 assert "error" not in base or base["error"]["kind"] == "compile", f"{text}\n{seen}"
-                for cell in cells.values():
-                    error = cell.get("error")
-                    if error and error["kind"] == "syntax":
-                        syntax += 1
-                        assert 1 <= error["line"] <= text.count("\n") + 1 and error["column"] >= 1 and error["message"], error
+                for problem in seen.of("session")[0].get("problems", ()):
+                    syntax += problem["kind"] == "syntax"
+                    assert problem["message"].isprintable() and problem["column"] >= 1, problem
+                    assert broken_from <= problem["line"] <= text.count("\n") + 1, f"{text}\n{seen}"
                 if index % 6 == kind:
                     ran = warm.run("sample.rs", "--cell", "base")
                     if ran.code == 1:  # half a definition that is nobody's: the place of it is told
@@ -230,7 +229,7 @@ def test_syntax_errors_at_every_token(warm):
                     whole += 1
                     assert ran.code == 0 and ran.text("base") == "41" and ran.executed() == [], f"{text}\n{ran}"
     assert whole > 30, whole
-    assert syntax > 60, syntax
+    assert syntax > 100, syntax
 
 
 def test_broken_cells_do_not_stop_the_rest(warm):
@@ -269,10 +268,10 @@ def test_no_rustc(warm, tmp_path):
     path = warm.write("#[venus::cell]\nfn a() -> i32 { 1 }\n")
     result = warm.run(path)
     text = result.out + result.err
-    assert result.code in (1, 2, 3) and "rustc" in text and "PATH" in text, result
+    assert result.code == 1 and "rustc" in text and "PATH" in text, result
     assert len(set(re.findall(r"[^\n\"]*rustc[^\n\"]*", text))) == 1, result
     plain = warm.ctl("run", path)
-    assert plain.code == result.code and "rustc" in plain.out + plain.err, plain
+    assert plain.code == result.code and re.search(r"(?m)^error: no rustc on PATH: \S", plain.out), plain
     assert warm.ctl("inspect", path).code == 0
     pid = warm.pid()
     assert pid
