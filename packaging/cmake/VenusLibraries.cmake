@@ -16,5 +16,5 @@ endif()
 add_library(tree-sitter-rust STATIC
 	${grammars}/tree-sitter-rust/src/parser.c ${grammars}/tree-sitter-rust/src/scanner.c)
 target_include_directories(tree-sitter-rust PRIVATE ${grammars}/tree-sitter-rust/src)
-target_compile_options(tree-sitter-rust PRIVATE -O1 -w)
+target_compile_options(tree-sitter-rust PRIVATE -O2 -w)
 target_link_libraries(tree-sitter-rust PUBLIC PkgConfig::tree-sitter)

@@ -15,6 +15,10 @@
 #define PIECE_BYTES                                                                                \
 	2048u /* what the parser is given at a time, and may go on with behind an error */
 
+/* A text up to this size is first parsed without looking at the log, which costs four fifths of the
+ * time: it cannot hold an error node of 65535 children, and the square of its size is not much. */
+#define UNWATCHED_MAX_BYTES (48u * 1024)
+
 const TSLanguage *tree_sitter_rust(void);
 
 struct watch {
@@ -88,6 +92,15 @@ TSTree *notebook_tree_parse(
 	if (!ts_parser_set_included_ranges(
 		reader->parser, count ? included : &EVERYTHING, count ? (uint32_t)count : 1))
 		return NULL;
+	if (!recover && notebook->length <= UNWATCHED_MAX_BYTES) {
+		tree = ts_parser_parse(reader->parser, NULL, input);
+		ts_parser_reset(reader->parser);
+		if (tree && !ts_node_has_error(ts_tree_root_node(tree))) {
+			*MEM_PUSH(reader->trees, reader->tree_count) = tree;
+			return tree;
+		}
+		ts_tree_delete(tree);
+	}
 	if (!recover)
 		ts_parser_set_logger(
 		    reader->parser, (TSLogger){.payload = &watch, .log = watch_log});
