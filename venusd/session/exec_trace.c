@@ -19,9 +19,6 @@
 #define TRACE_DEPTH  2u
 #define TRACE_FIELDS (9u * 65536 + 1) /* of as many accesses as a worker keeps */
 
-/* A file's time is that of the kernel's last tick. */
-#define TICK_NS 20000000
-
 /* What the cell itself wrote or removed: where in the trace first and last. */
 struct change {
 	const char *path;
@@ -160,8 +157,7 @@ static void record_built(struct exec *exec, execution *record)
 	for (size_t i = 0; i < exec->built_count; i++) {
 		access.path = exec->built[i];
 		record_access(exec, &access, record);
-		if (stat(access.path, &now) < 0 ||
-		    time_ns(now.st_ctim) > exec->request.built_ns - TICK_NS)
+		if (stat(access.path, &now) < 0 || time_ns(now.st_ctim) > exec->request.built_ns)
 			note(record, mem_printf("%s changed while the cell was compiled or ran",
 					 access.path));
 	}
