@@ -191,7 +191,6 @@ def test_a_damaged_value_is_noticed_and_made_again(venus):
     check_damage(venus, code=False)
 
 
-@pytest.mark.xfail(strict=True, reason="a compiled object found damaged when it is loaded fails the cell in that run; the next run compiles it again")
 def test_damaged_code_is_noticed_and_made_again(venus):
     check_damage(venus, code=True)
 

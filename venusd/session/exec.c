@@ -172,10 +172,15 @@ static void object_fetched(void *payload)
 
 	if (over_after_pool(exec))
 		return;
-	if (exec->fetch_failed)
-		fail_internal(exec, &exec->err);
-	else
+	if (!exec->fetch_failed) {
 		send_load(exec, fd);
+	} else if (exec->err.code == ERR_NOT_FOUND || exec->err.code == ERR_CORRUPT) {
+		struct exec_result result = {.lost_code = true};
+
+		finish(exec, &result);
+	} else {
+		fail_internal(exec, &exec->err);
+	}
 }
 
 static void step_objects(struct exec *exec)

@@ -108,6 +108,12 @@ static void on_built(struct build_result *result, const struct err *err, void *p
 	run->job = NULL;
 	for (size_t i = 0; i < run->source->notebook->cell_count; i++)
 		run->cells[i].code = NULL;
+	/* An object that was found damaged is out of the way now: it is made anew. */
+	if (!result && (err->code == ERR_CORRUPT || err->code == ERR_NOT_FOUND) &&
+	    run->build_rounds < LIMIT_BUILD_ROUNDS) {
+		run_step(run);
+		return;
+	}
 	if (!result) {
 		problem *internal =
 		    problem_new(VENUS__V1__PROBLEM__KIND__INTERNAL, NULL, "%s", err->message);

@@ -49,8 +49,13 @@ static struct cell *session_cell(struct session *session, const char *name)
 
 void run_tell_started(struct run *run, size_t cell, Venus__V1__CellStarted__Action action)
 {
-	Venus__V1__Event *event = event_new(run->id, VENUS__V1__EVENT__KIND_CELL_STARTED);
 	const char *name = run->source->notebook->cells[cell].name;
+	Venus__V1__Event *event;
+
+	if (run->cells[cell].told[action]) /* a second try, after something was made again */
+		return;
+	run->cells[cell].told[action] = true;
+	event = event_new(run->id, VENUS__V1__EVENT__KIND_CELL_STARTED);
 
 	event->cell_started = mem_alloc(sizeof *event->cell_started);
 	venus__v1__cell_started__init(event->cell_started);

@@ -12,7 +12,9 @@ static void on_exec_output(bool is_stderr, const char *bytes, size_t length, voi
 {
 	struct run *run = payload;
 
-	run_output(run, run->exec_cell, is_stderr, bytes, length);
+	/* What it wrote was told when it was executed for its result. */
+	if (run->cells[run->exec_cell].phase != RUN_CELL_AGAIN)
+		run_output(run, run->exec_cell, is_stderr, bytes, length);
 }
 
 /* A kept value that cannot be brought back: its cell is executed again for the value alone. False:
@@ -63,6 +65,16 @@ static void on_exec_end(struct exec_result *result, void *payload)
 		run_step(run);
 		return;
 	}
+	if (result->lost_code && run->build_rounds < LIMIT_BUILD_ROUNDS) {
+		for (size_t i = 0; i < run->source->notebook->cell_count; i++)
+			run->cells[i].code = NULL;
+		run_step(run);
+		return;
+	}
+	if (result->lost_code)
+		result->error = problem_new(VENUS__V1__PROBLEM__KIND__INTERNAL, NULL,
+		    "its compiled code is lost each time that it is made: see `venusctl logs`, and "
+		    "whether the disk is full");
 	if (result->lost_input)
 		result->error = problem_new(VENUS__V1__PROBLEM__KIND__INTERNAL, NULL,
 		    "the value of `%s` cannot be brought into the worker: it cannot be encoded, "

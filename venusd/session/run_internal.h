@@ -19,6 +19,7 @@ enum run_phase {
 struct run_cell {
 	enum run_phase phase;
 	bool asked;
+	bool told[3];		      /* a cell_started with that action */
 	Venus__V1__CellStatus status; /* once it is done */
 	execution *execution;	      /* once it is done and ok; owned */
 	struct digest key;

@@ -20,6 +20,9 @@
 #define LIMIT_TRACE_BYTES   (64u * 1024 * 1024)
 #define LIMIT_TRACE_FIELDS  (1024u * 1024)
 #define LIMIT_DISPLAY_BYTES (256u * 1024 * 1024)
+#define LIMIT_DISPLAYS	    6u		  /* forms of one value */
+#define LIMIT_LINE_BYTES    4096u	  /* of a source line that is shown with a problem */
+#define LIMIT_NAMES_BYTES   (256u * 1024) /* of the cells' names in one event */
 
 typedef Venus__V1__Problem problem;
 typedef Venus__Record__Execution execution;
@@ -206,6 +209,7 @@ struct exec_result {
 	problem *error;		   /* taken; NULL: it worked */
 	bool lost_input; /* a value could not be brought back: its producer must run again */
 	size_t lost;	 /* which input */
+	bool lost_code;	 /* a compiled object is damaged or gone: it must be built again */
 };
 typedef void exec_on_end(struct exec_result *result, void *payload);
 typedef void exec_on_output(bool is_stderr, const char *bytes, size_t length, void *payload);
