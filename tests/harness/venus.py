@@ -200,6 +200,15 @@ def descendants(pid):
     return found
 
 
+def descriptors(pid):
+    """How many a process has open; 0 if that is not for us to know: of the daemon, which cannot be traced, only root can tell."""
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))
+    except PermissionError:
+        assert os.getuid() != 0
+        return 0
+
+
 def name_of(pid):
     try:
         return Path(f"/proc/{pid}/comm").read_text().strip()
