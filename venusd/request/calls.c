@@ -98,7 +98,7 @@ static void call_submit(struct call *call)
 		call_fail_err(call, &err);
 }
 
-static void on_details(const Venus__V1__InspectResult *result, const struct err *err, void *payload)
+static void on_details(Venus__V1__InspectResult *result, const struct err *err, void *payload)
 {
 	struct call *call = payload;
 	Venus__V1__Reply reply = VENUS__V1__REPLY__INIT;
@@ -108,7 +108,8 @@ static void on_details(const Venus__V1__InspectResult *result, const struct err 
 		return;
 	}
 	reply.result_case = VENUS__V1__REPLY__RESULT_INSPECT;
-	reply.inspect = (Venus__V1__InspectResult *)(uintptr_t)result; /* only read while packing */
+	fit_inspect(result, LIMIT_DETAILS_BYTES);
+	reply.inspect = result;
 	call_reply(call, &reply);
 }
 
@@ -139,6 +140,7 @@ static void reply_events(struct call *call, struct session *session)
 		gap.from_seq = from_seq;
 		gap.to_seq = result.next_seq - result.n_events;
 		gap.state = session_state(session);
+		fit_state(gap.state, LIMIT_STATE_BYTES);
 		result.gap = &gap;
 	}
 	reply.result_case = VENUS__V1__REPLY__RESULT_FOLLOW;
@@ -270,6 +272,7 @@ static void call_status(struct call *call)
 	     session = session_next(session))
 		if (!path || session == session_by_path(requests->settings.sessions, path))
 			*MEM_PUSH(result.sessions, result.n_sessions) = session_state(session);
+	fit_status(&result, LIMIT_DETAILS_BYTES);
 	reply.result_case = VENUS__V1__REPLY__RESULT_STATUS;
 	reply.status = &result;
 	call_reply(call, &reply);

@@ -15,6 +15,8 @@
 #define LIMIT_REQUEST_BYTES  (17u * 1024 * 1024) /* room for an uploaded source */
 #define LIMIT_REPLY_BYTES    (1024u * 1024)
 #define LIMIT_EVENTS_BYTES   (512u * 1024) /* of one reply */
+#define LIMIT_STATE_BYTES    (384u * 1024) /* of a session's state beside events */
+#define LIMIT_DETAILS_BYTES  (960u * 1024) /* of the one result of a reply */
 #define LIMIT_BLOB_BYTES     (48u * 1024)  /* of one GetBlob */
 #define LIMIT_REQUEST_FIELDS 50000u
 #define LIMIT_REQUEST_DEPTH  6u
@@ -98,6 +100,11 @@ void recorded_free(struct requests *requests);
 
 /* Frees a call that nobody waits for. */
 void call_drop(struct call *call);
+
+/* fit.c: leaves out what does not fit. Messages on the heap. */
+void fit_state(Venus__V1__SessionState *state, size_t limit_bytes);
+void fit_status(Venus__V1__StatusResult *status, size_t limit_bytes);
+void fit_inspect(Venus__V1__InspectResult *result, size_t limit_bytes);
 
 /* calls.c: the table of calls. Takes the call. */
 void call_dispatch(struct call *call);

@@ -64,7 +64,7 @@ static int record_displays(struct exec *exec, execution *record, struct err *err
 	const Venus__Worker__Done *done = exec->done->done;
 
 	record->displays = mem_alloc((done->n_displays + 1) * sizeof(Venus__Record__Shown *));
-	for (size_t i = 0; i < done->n_displays; i++) {
+	for (size_t i = 0; i < done->n_displays && i < LIMIT_DISPLAYS; i++) {
 		const Venus__Worker__Display *display = done->displays[i];
 		Venus__Record__Shown *shown;
 		struct digest digest;

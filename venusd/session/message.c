@@ -107,8 +107,11 @@ void problem_set_range(problem *at, const struct notebook *notebook, struct note
 	at->end_column = end.column;
 	at->offset = range.start;
 	at->end_offset = range.end;
-	if (!at->source_line[0])
+	if (!at->source_line[0]) {
 		at->source_line = notebook_line_text(notebook, start.line);
+		if (strlen(at->source_line) > LIMIT_LINE_BYTES)
+			at->source_line[0] = 0;
+	}
 }
 
 void problem_set_place(problem *at, const struct notebook *notebook, struct notebook_place place)

@@ -50,6 +50,10 @@ static void tell_begun(struct run *run)
 		if (run->cells[i].phase != RUN_CELL_UNNEEDED)
 			message->names[message->n_names++] = mem_strdup(notebook->cells[i].name);
 	message->cells = (uint32_t)message->n_names;
+	while (message->n_names &&
+	       venus__v1__run_started__get_packed_size(message) > LIMIT_NAMES_BYTES)
+		for (size_t kept = message->n_names / 2; message->n_names > kept;)
+			free(message->names[--message->n_names]);
 	event->run_started = message;
 	(void)event_log_add(run->session, event);
 }

@@ -71,9 +71,9 @@ int session_submit(struct session *session, const Venus__V1__SubmitCall *call,
 /* True if an earlier daemon began this request. */
 bool session_was_begun(struct sessions *sessions, const uint8_t request[SESSION_ID_BYTES]);
 /* Calls back once the notebook is read and it is known what would have to be done; nothing is
- * executed. */
+ * executed. The result is borrowed; it may be changed. */
 typedef void session_on_details(
-    const Venus__V1__InspectResult *result, const struct err *err, void *payload);
+    Venus__V1__InspectResult *result, const struct err *err, void *payload);
 int session_inspect(struct session *session, const Venus__V1__InspectCall *call,
     session_on_details *on_details, void *payload, struct err *err);
 /* Tells a run (NULL: every one of the session) to stop. How many are told. */
