@@ -142,6 +142,12 @@ class Venus:
         path = self.home / "h" / "state" / "venusd.log"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    def deaf_pid(self):
+        """Of a daemon that is there and does not answer, by what it left beside its socket."""
+        path = self.home / "h" / "venusd.sock.pid"
+        pid = int(path.read_text() or 0) if path.exists() else 0
+        return pid if pid and name_of(pid) == "venusd" else None
+
     def children(self):
         """Processes that descend from the daemon."""
         return descendants(self.pid())
@@ -157,7 +163,7 @@ class Venus:
     def close(self):
         pid = None
         try:
-            pid = self.pid()
+            pid = self.pid() or self.deaf_pid()
             self.stop()
             if pid:
                 wait_gone(pid)
