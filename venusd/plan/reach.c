@@ -75,14 +75,15 @@ static bool is_blanket(const char *text)
 	const char *impl = strstr(text, "impl"), *target, *end;
 	size_t length;
 
-	if (!impl || (impl[4] != '<' && impl[5] != '<') || !(target = strstr(impl, " for ")))
+	if (!impl || (impl[4] != '<' && strncmp(impl + 4, " <", 2) != 0) ||
+	    !(target = strstr(impl, " for ")))
 		return false;
 	target += strlen(" for ");
 	while (*target == '&' || *target == ' ')
 		target++;
 	length = strcspn(target, " {<,");
 	end = strchr(impl, '>');
-	for (const char *at = impl; at + length <= end; at++)
+	for (const char *at = impl + 1; length && end && at + length <= end; at++)
 		if (strncmp(at, target, length) == 0 && strchr("< ,", at[-1]) &&
 		    strchr(":> ,=", at[length]))
 			return true;

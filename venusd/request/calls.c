@@ -85,12 +85,6 @@ static void call_submit(struct call *call)
 	AUTO_FREE char *path = NULL;
 	struct err err;
 
-	if (session_was_begun(call->requests->settings.sessions, call->request->id.data)) {
-		call_fail(call, VENUS__V1__ERROR__CODE__UNAVAILABLE,
-		    "the daemon was restarted in the middle of this run: run it again, what was "
-		    "done is kept");
-		return;
-	}
 	if (check_uploaded(submit->source, &err) < 0 ||
 	    find_path(submit->source, &path, &err) < 0 ||
 	    session_submit(session_open(call->requests->settings.sessions, path), submit,
@@ -222,12 +216,15 @@ static void call_cancel(struct call *call)
 
 	if (cancel->run.len) {
 		session = session_by_run(sessions, cancel->run.data);
-	} else if (file_resolve(cancel->path, &path, &err) < 0) {
-		call_fail(
-		    call, VENUS__V1__ERROR__CODE__NOT_FOUND, "no such notebook: %s", cancel->path);
-		return;
-	} else {
+	} else if (file_resolve(cancel->path, &path, &err) == 0) {
 		session = session_by_path(sessions, path);
+	} else { /* its file may be gone meanwhile, or never have been there */
+		session = session_by_path(sessions, cancel->path);
+		if (!session) {
+			call_fail(call, VENUS__V1__ERROR__CODE__NOT_FOUND, "no such notebook: %s",
+			    cancel->path);
+			return;
+		}
 	}
 	/* A run that has ended is no error: it does not run any more, as was asked. */
 	if (session)

@@ -51,31 +51,84 @@ static void add_definitions(
 	}
 }
 
-static void add_trace(Venus__V1__CellDetail *detail, struct store *store, const execution *record)
+static bool differs(struct store *store, const Venus__Record__Seen *seen)
+{
+	enum store_file_kind kind;
+	struct digest now;
+	struct err err;
+
+	return !plan_seen_kind(seen->kind, &kind) ||
+	       store_file_digest(store, kind, seen->path, &now, &err) < 0 ||
+	       seen->digest.len != DIGEST_BYTES ||
+	       memcmp(now.bytes, seen->digest.data, DIGEST_BYTES) != 0;
+}
+
+struct comparing {
+	struct run *run;
+	struct store *store;
+};
+
+static void compare_work(void *payload)
+{
+	struct comparing *comparing = payload;
+	struct run *run = comparing->run;
+
+	for (size_t i = 0; i < run->source->notebook->cell_count; i++)
+		for (size_t k = 0; run->cells[i].known && k < run->cells[i].known->n_seen; k++)
+			run->cells[i].changed[k] =
+			    differs(comparing->store, run->cells[i].known->seen[k]);
+}
+
+static void compare_done(void *payload)
+{
+	struct comparing *comparing = payload;
+	struct run *run = comparing->run;
+
+	free(comparing);
+	run->in_pool = false;
+	run_step(run);
+}
+
+void run_compare(struct run *run)
+{
+	struct comparing *comparing = mem_alloc(sizeof *comparing);
+
+	for (size_t i = 0; i < run->source->notebook->cell_count; i++) {
+		struct run_cell *now = &run->cells[i];
+		struct cell *cell;
+		const execution *record;
+
+		HASH_FIND_STR(run->session->cells, run->source->notebook->cells[i].name, cell);
+		record = now->execution ? now->execution : cell ? cell->execution : NULL;
+		if (!now->asked || !record)
+			continue;
+		now->known = execution_copy(record);
+		now->changed = mem_alloc((record->n_seen + 1) * sizeof *now->changed);
+	}
+	*comparing = (struct comparing){.run = run, .store = run->session->all->settings.store};
+	run->compared = run->in_pool = true;
+	pool_start(run->session->all->settings.loop, compare_work, compare_done, comparing);
+}
+
+static void add_trace(Venus__V1__CellDetail *detail, const execution *record, const bool *changed)
 {
 	detail->trace = mem_alloc((record->n_seen + 1) * sizeof(Venus__V1__TraceEntry *));
 	for (size_t i = 0; i < record->n_seen; i++) {
 		const Venus__Record__Seen *seen = record->seen[i];
 		Venus__V1__TraceEntry *entry = mem_alloc(sizeof *entry);
-		enum store_file_kind kind;
-		struct digest now;
-		struct err err;
 
 		venus__v1__trace_entry__init(entry);
 		message_set_text(&entry->kind,
 		    seen->kind < ARRAY_LENGTH(kind_names) ? kind_names[seen->kind] : "");
 		message_set_text(&entry->path, seen->path);
 		message_set_bytes(&entry->digest, seen->digest.data, seen->digest.len);
-		entry->changed = !plan_seen_kind(seen->kind, &kind) ||
-				 store_file_digest(store, kind, seen->path, &now, &err) < 0 ||
-				 seen->digest.len != DIGEST_BYTES ||
-				 memcmp(now.bytes, seen->digest.data, DIGEST_BYTES) != 0;
+		entry->changed = changed[i];
 		detail->trace[detail->n_trace++] = entry;
 	}
 }
 
 static void add_execution(
-    Venus__V1__CellDetail *detail, struct store *store, const execution *record)
+    Venus__V1__CellDetail *detail, const execution *record, const bool *changed)
 {
 	message_set_text(&detail->type, record->type);
 	detail->duration_us = record->duration_us;
@@ -85,7 +138,7 @@ static void add_execution(
 	detail->widgets = mem_alloc((record->n_widgets + 1) * sizeof(Venus__V1__Widget *));
 	for (size_t i = 0; i < record->n_widgets; i++)
 		detail->widgets[detail->n_widgets++] = widget_from_record(record->widgets[i]);
-	add_trace(detail, store, record);
+	add_trace(detail, record, changed);
 }
 
 static char *why_waiting(const struct run *run, size_t index)
@@ -106,11 +159,10 @@ static Venus__V1__CellDetail *cell_details(struct run *run, size_t index)
 	const struct notebook_cell *info = &notebook->cells[index];
 	struct run_cell *now = &run->cells[index];
 	Venus__V1__CellDetail *detail = mem_alloc(sizeof *detail);
-	const execution *record;
+	const execution *record = now->known;
 	struct cell *cell;
 
 	HASH_FIND_STR(run->session->cells, info->name, cell);
-	record = now->execution ? now->execution : cell ? cell->execution : NULL;
 	venus__v1__cell_detail__init(detail);
 	detail->state = session_cell_state(cell, info);
 	if (now->execution)
@@ -130,7 +182,7 @@ static Venus__V1__CellDetail *cell_details(struct run *run, size_t index)
 	add_graph(detail, notebook, index);
 	add_definitions(detail, run->source, index);
 	if (record)
-		add_execution(detail, run->session->all->settings.store, record);
+		add_execution(detail, record, now->changed);
 	if (now->output && !detail->state->n_outputs) {
 		detail->state->outputs = mem_alloc(sizeof(Venus__V1__Output *));
 		detail->state->outputs[detail->state->n_outputs++] = output_copy(now->output);

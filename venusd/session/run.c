@@ -218,6 +218,10 @@ void run_step(struct run *run)
 		}
 		if (!run->inspect)
 			fail_stuck(run);
+		else if (!run->compared) {
+			run_compare(run);
+			return;
+		}
 	}
 	run_finish(run);
 }
@@ -342,6 +346,8 @@ static void run_free(struct run *run)
 {
 	for (size_t i = 0; run->cells && i < run->source->notebook->cell_count; i++) {
 		execution_free(run->cells[i].execution);
+		execution_free(run->cells[i].known);
+		free(run->cells[i].changed);
 		plan_settings_free(run->cells[i].settings, run->cells[i].setting_count);
 		free(run->cells[i].why);
 		if (run->cells[i].output)

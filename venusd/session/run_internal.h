@@ -29,6 +29,8 @@ struct run_cell {
 	const struct build_cell *code;
 	Venus__V1__Output *output; /* of an inspection: what is shown of it; owned */
 	unsigned again;		   /* how often it was executed for its value only */
+	execution *known;	   /* of an inspection: the execution that is told of; owned */
+	bool *changed;		   /* of an inspection: which of the files that it saw differ now */
 };
 
 struct run {
@@ -54,6 +56,8 @@ struct run {
 	void *payload;
 
 	/* How it goes. */
+	bool was_begun;		   /* by an earlier daemon */
+	struct settings_kept kept; /* read with the source */
 	struct source *source;
 	struct build_options options;
 	struct build_env *env;
@@ -67,7 +71,7 @@ struct run {
 	struct slot *own_slot; /* of a cell with a memory limit */
 	uint64_t first_seq;
 	unsigned build_rounds;
-	bool begun, noted, in_pool, cancelled, timed_out, finished;
+	bool begun, compared, noted, in_pool, cancelled, timed_out, finished;
 	Venus__V1__RunFinished counts;
 };
 
@@ -99,7 +103,10 @@ bool run_resolve(struct run *run);
 /* run_build.c: makes code for all that may have to be executed; calls run_step when it is through.
  */
 void run_build(struct run *run);
-/* details.c: what inspect gives. Owned by the caller. */
+/* details.c: compares what the executions that inspect tells of saw with what is there; calls
+ * run_step when it is through. */
+void run_compare(struct run *run);
+/* What inspect gives. Owned by the caller. */
 Venus__V1__InspectResult *run_details(struct run *run);
 
 #endif

@@ -67,13 +67,23 @@ void run_note(struct run *run)
 	pool_start(run->session->all->settings.loop, note_work, note_done, noting);
 }
 
-bool session_was_begun(struct sessions *sessions, const uint8_t request[SESSION_ID_BYTES])
+/* On the pool, before the source is read: what the store knows of the request and of the notebook.
+ * A setting is an effect. */
+static void look_up(void *payload)
 {
-	AUTO_FREE char *name = note_name(request);
+	struct run *run = payload;
+	struct store *store = run->session->all->settings.store;
+	AUTO_FREE char *name = note_name(run->request);
 	AUTO_BUF struct buf buf = BUF_INIT;
+	int64_t now = (int64_t)time(NULL);
 	struct err err;
 
-	return store_note_get(sessions->settings.store, NOTE_SPACE, name, &buf, &err) == 1;
+	settings_read(&run->kept, store, run->session->path);
+	if (run->inspect)
+		return;
+	run->was_begun = store_note_get(store, NOTE_SPACE, name, &buf, &err) == 1;
+	if (run->setting_count && !run->was_begun)
+		run->noted = store_note_put(store, NOTE_SPACE, name, &now, sizeof now, &err) == 0;
 }
 
 static int check_cells(const struct run *run, struct err *err)
@@ -101,7 +111,6 @@ static int check_settings(struct run *run, struct err *err)
 {
 	struct session *session = run->session;
 
-	settings_load(session, session->all->settings.store);
 	for (size_t i = 0; i < run->setting_count; i++) {
 		const Venus__V1__WidgetSetting *setting = run->settings[i];
 		int index = notebook_cell_find(run->source->notebook, setting->cell);
@@ -134,6 +143,7 @@ static void on_read(
 	struct err refused;
 
 	run->in_pool = false;
+	settings_take(session, &run->kept);
 	if (!source)
 		refused = *err;
 	else
@@ -145,7 +155,11 @@ static void on_read(
 	}
 	if (run->cancelled && source)
 		(void)err_set(&refused, ERR_CANCELLED, "cancelled before it began");
-	if (!source || run->cancelled || check_cells(run, &refused) < 0 ||
+	else if (run->was_begun)
+		(void)err_set(&refused, ERR_UNAVAILABLE,
+		    "the daemon was restarted in the middle of this run: run it again, what was "
+		    "done is kept");
+	if (!source || run->cancelled || run->was_begun || check_cells(run, &refused) < 0 ||
 	    check_settings(run, &refused) < 0) {
 		run_answer(run, &refused);
 		if (run->inspect)
@@ -166,12 +180,10 @@ static void on_read(
 }
 
 /* Looking (inspect) does not wait behind runs. */
-static struct run *run_new(
-    struct session *session, struct run **list, const Venus__V1__Source *source, struct err *err)
+static struct run *run_new(struct session *session, struct run **list, struct err *err)
 {
 	struct run *run = mem_alloc(sizeof *run), *other;
 	unsigned waiting = 0;
-	char *text = NULL;
 
 	DL_COUNT(*list, other, waiting);
 	if (waiting >= LIMIT_QUEUED_RUNS) {
@@ -197,19 +209,27 @@ static struct run *run_new(
 	run->list = list;
 	DL_APPEND(*list, run);
 	session->all->running++;
+	return run;
+}
+
+/* Once all that was asked is in the run. */
+static void run_read(struct run *run, const Venus__V1__Source *source)
+{
+	struct session *session = run->session;
+	char *text = NULL;
+
 	run->in_pool = true;
 	if (source && source->has_text)
 		text = mem_dup(source->text.data, source->text.len);
 	source_read(session->all->settings.loop, session->path, text, source ? source->text.len : 0,
-	    session->source, on_read, run);
-	return run;
+	    session->source, look_up, on_read, run);
 }
 
 int session_submit(struct session *session, const Venus__V1__SubmitCall *call,
     const uint8_t request[SESSION_ID_BYTES], session_on_submitted *on_submitted, void *payload,
     struct err *err)
 {
-	struct run *run = run_new(session, &session->runs, call->source, err);
+	struct run *run = run_new(session, &session->runs, err);
 
 	if (!run)
 		return -1;
@@ -230,13 +250,14 @@ int session_submit(struct session *session, const Venus__V1__SubmitCall *call,
 		message_set_text(&setting->value, call->settings[i]->value);
 		*MEM_PUSH(run->settings, run->setting_count) = setting;
 	}
+	run_read(run, call->source);
 	return 0;
 }
 
 int session_inspect(struct session *session, const Venus__V1__InspectCall *call,
     session_on_details *on_details, void *payload, struct err *err)
 {
-	struct run *run = run_new(session, &session->looks, call->source, err);
+	struct run *run = run_new(session, &session->looks, err);
 
 	if (!run)
 		return -1;
@@ -245,5 +266,6 @@ int session_inspect(struct session *session, const Venus__V1__InspectCall *call,
 	run->payload = payload;
 	if (call->cell[0])
 		*MEM_PUSH(run->names, run->name_count) = mem_strdup(call->cell);
+	run_read(run, call->source);
 	return 0;
 }

@@ -59,7 +59,8 @@ const uint8_t *session_id(const struct session *session);
 /*
  * Puts a run into the session's queue; its events go to the log. `call` is borrowed during the
  * call. Calls back once, from the loop: with `err` if there is nothing to run (the notebook cannot
- * be read, has no cell, not the named one …), else as soon as the run is finished or is known to
+ * be read, has no cell, not the named one …; ERR_UNAVAILABLE: an earlier daemon began
+ * this request), else as soon as the run is finished or is known to
  * take longer than a look at what is kept. The run's events are those from `first_seq` on that bear
  * its id. ERR_FULL: too many runs wait.
  */
@@ -68,8 +69,6 @@ typedef void session_on_submitted(struct session *session, const uint8_t run[SES
 int session_submit(struct session *session, const Venus__V1__SubmitCall *call,
     const uint8_t request[SESSION_ID_BYTES], session_on_submitted *on_submitted, void *payload,
     struct err *err);
-/* True if an earlier daemon began this request. */
-bool session_was_begun(struct sessions *sessions, const uint8_t request[SESSION_ID_BYTES]);
 /* Calls back once the notebook is read and it is known what would have to be done; nothing is
  * executed. The result is borrowed; it may be changed. */
 typedef void session_on_details(

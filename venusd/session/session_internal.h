@@ -42,11 +42,11 @@ struct source {
 struct source *source_ref(struct source *source);
 void source_unref(struct source *source); /* NULL is fine; loop thread only */
 /* Reads and parses on the pool. `known` (may be NULL) is given back if the text is still the same.
- * `text` (taken; NULL: the file at `path`). */
+ * `text` (taken; NULL: the file at `path`). `before` runs first, there too. */
 typedef void source_on_read(
     struct source *source, const struct stat *status, const struct err *err, void *payload);
 void source_read(uv_loop_t *loop, const char *path, char *text, size_t text_length,
-    struct source *known, source_on_read *on_read, void *payload);
+    struct source *known, void (*before)(void *payload), source_on_read *on_read, void *payload);
 
 /* What is known of a cell between runs. */
 struct cell {
@@ -99,9 +99,15 @@ struct sessions {
 struct setting {
 	char *cell, *id, *value;
 };
+struct settings_kept {
+	struct setting *settings;
+	size_t count;
+};
 /* settings.c: widget values. Kept in the store under the notebook's id; read once a session, on
  * first use (blocking: pool). */
-void settings_load(struct session *session, struct store *store);
+void settings_read(struct settings_kept *kept, struct store *store, const char *path);
+/* They are the session's from now on, unless it has some already. Leaves `kept` empty. */
+void settings_take(struct session *session, struct settings_kept *kept);
 void settings_free(struct setting *settings, size_t count);
 void settings_set(struct session *session, const char *cell, const char *id, const char *value);
 void settings_forget(struct session *session, const char *cell, const char *id);

@@ -13,9 +13,9 @@
 #include "venusd/session/session_internal.h"
 #include "worker.pb-c.h"
 
-static char *space_of(const struct session *session)
+static char *space_of(const char *path)
 {
-	struct digest digest = digest_of(session->path, strlen(session->path));
+	struct digest digest = digest_of(path, strlen(path));
 	char hex[DIGEST_HEX + 1];
 
 	digest_to_hex(&digest, hex);
@@ -43,29 +43,38 @@ static struct setting *find(const struct session *session, const char *cell, con
 
 static int load_one(const char *name, const void *value, size_t length, void *payload)
 {
-	struct session *session = payload;
+	struct settings_kept *kept = payload;
 	const char *dot = strchr(name, '.');
 	struct setting *setting;
 
 	if (!dot)
 		return 0;
-	setting = MEM_PUSH(session->settings, session->setting_count);
+	setting = MEM_PUSH(kept->settings, kept->count);
 	setting->cell = mem_strndup(name, (size_t)(dot - name));
 	setting->id = mem_strdup(dot + 1);
 	setting->value = mem_dup(value, length);
 	return 0;
 }
 
-void settings_load(struct session *session, struct store *store)
+void settings_read(struct settings_kept *kept, struct store *store, const char *path)
 {
-	AUTO_FREE char *space = space_of(session);
+	AUTO_FREE char *space = space_of(path);
 	struct err err;
 
-	if (session->settings_loaded)
-		return;
-	session->settings_loaded = true;
 	(void)store_note_each(
-	    store, space, load_one, session, &err); /* unreadable settings are the defaults */
+	    store, space, load_one, kept, &err); /* unreadable settings are the defaults */
+}
+
+void settings_take(struct session *session, struct settings_kept *kept)
+{
+	if (session->settings_loaded) {
+		settings_free(kept->settings, kept->count);
+	} else {
+		session->settings_loaded = true;
+		session->settings = kept->settings;
+		session->setting_count = kept->count;
+	}
+	*kept = (struct settings_kept){0};
 }
 
 struct keeping {
@@ -102,7 +111,7 @@ static void keep(struct session *session, const char *cell, const char *id, cons
 	struct keeping *keeping = mem_alloc(sizeof *keeping);
 
 	*keeping = (struct keeping){.store = session->all->settings.store,
-	    .space = space_of(session),
+	    .space = space_of(session->path),
 	    .name = mem_printf("%s.%s", cell, id),
 	    .value = mem_strdup(value)};
 	pool_start(session->all->settings.loop, keep_work, keep_done, keeping);

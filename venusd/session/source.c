@@ -28,6 +28,7 @@ struct reading {
 	struct source *known, *made;
 	struct stat status;
 	struct err err;
+	void (*before)(void *payload);
 	source_on_read *on_read;
 	void *payload;
 	bool failed;
@@ -54,6 +55,7 @@ static void read_work(void *payload)
 	struct reading *reading = payload;
 	AUTO_BUF struct buf buf = BUF_INIT;
 
+	reading->before(reading->payload);
 	if (reading->text) {
 		reading->failed = parse(reading, reading->text, reading->length) < 0;
 		return;
@@ -82,7 +84,7 @@ static void read_done(void *payload)
 }
 
 void source_read(uv_loop_t *loop, const char *path, char *text, size_t text_length,
-    struct source *known, source_on_read *on_read, void *payload)
+    struct source *known, void (*before)(void *payload), source_on_read *on_read, void *payload)
 {
 	struct reading *reading = mem_alloc(sizeof *reading);
 
@@ -90,6 +92,7 @@ void source_read(uv_loop_t *loop, const char *path, char *text, size_t text_leng
 	    .text = text,
 	    .length = text_length,
 	    .known = known ? source_ref(known) : NULL,
+	    .before = before,
 	    .on_read = on_read,
 	    .payload = payload};
 	pool_start(loop, read_work, read_done, reading);
