@@ -54,11 +54,21 @@ static void forget_cell(struct tty *tty, const char *cell)
 	}
 }
 
+/* Compiling is over once a cell runs; those that wait for their turn are not shown. */
+static void forget_compiled(struct tty *tty)
+{
+	for (size_t i = tty->running_count; i-- > 0;)
+		if (tty->running[i].is_compiling)
+			forget_cell(tty, tty->running[i].cell);
+}
+
 static void note_cell(struct tty *tty, const Venus__V1__CellStarted *started)
 {
 	struct running *running;
 
 	forget_cell(tty, started->cell);
+	if (started->action == VENUS__V1__CELL_STARTED__ACTION__EXECUTE)
+		forget_compiled(tty);
 	tty->running =
 	    mem_realloc_array(tty->running, tty->running_count + 1, sizeof *tty->running);
 	running = &tty->running[tty->running_count++];
@@ -155,8 +165,14 @@ static void draw(struct tty *tty)
 
 static void erase(struct tty *tty)
 {
+	/* Row by row: clearing to the end of the screen makes tmux keep a copy when that is all of
+	 * it. */
 	if (tty->drawn)
-		buf_printf(&tty->out, "\x1b[%uA\r\x1b[J\x1b[?25h", tty->drawn);
+		buf_add_text(&tty->out, "\r");
+	for (unsigned i = 0; i < tty->drawn; i++)
+		buf_add_text(&tty->out, "\x1b[A\x1b[2K");
+	if (tty->drawn)
+		buf_add_text(&tty->out, "\x1b[?25h");
 	tty->drawn = 0;
 }
 

@@ -206,7 +206,7 @@ static void add_notes(const struct reader *reader, Venus__V1__Problem *problem,
 }
 
 /* A consumer's parameter does not fit what its producer gives: say so in the notebook's words,
- * rustc's own below. */
+ * rustc's own below where it says something else. */
 static void explain_param(const struct reader *reader, struct rust_diagnostic *diagnostic,
     const struct rust_origin *origin)
 {
@@ -221,10 +221,12 @@ static void explain_param(const struct reader *reader, struct rust_diagnostic *d
 	producer = &reader->notebook->cells[param->producer];
 	message = mem_printf("cell `%s` wants `%s: %s`, but cell `%s` gives `%s`", cell->name,
 	    param->name, param->type, producer->name, producer->return_type);
-	note = *diagnostic->code
-		   ? mem_printf("error[%s]: %s", diagnostic->code, diagnostic->problem->message)
-		   : mem_strdup(diagnostic->problem->message);
-	(void)build_problem_note(diagnostic->problem, "note", note);
+	if (strcmp(diagnostic->code, "E0308") != 0) {
+		note = *diagnostic->code ? mem_printf("error[%s]: %s", diagnostic->code,
+					       diagnostic->problem->message)
+					 : mem_strdup(diagnostic->problem->message);
+		(void)build_problem_note(diagnostic->problem, "note", note);
+	}
 	build_problem_text(&diagnostic->problem->message, message);
 	build_problem_text(&diagnostic->problem->code, "E0308");
 	build_problem_place(

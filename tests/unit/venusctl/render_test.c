@@ -271,12 +271,13 @@ static const char *play_escape(struct screen *screen, const char *c)
 	while (*c >= '0' && *c <= '9')
 		number = number * 10 + (unsigned)(*c++ - '0');
 	if (*c == 'A') {
+		number = number ? number : 1;
 		assert_true(screen->row >= number);
 		screen->row -= number;
 	} else {
-		assert_int_equal(*c, 'J');
-		for (size_t i = screen->row; i < ARRAY_LENGTH(screen->rows); i++)
-			screen->rows[i][i == screen->row ? screen->column : 0] = 0;
+		assert_int_equal(*c, 'K');
+		assert_int_equal(number, 2);
+		screen->rows[screen->row][0] = 0;
 	}
 	return c + 1;
 }
