@@ -87,7 +87,8 @@ static void tidy_work(uv_work_t *work)
 	struct venusd *daemon = work->data;
 	struct err err;
 
-	if (store_maintain(daemon->store, &err) < 0)
+	if (sessions_forget_requests(daemon->store, &err) < 0 ||
+	    store_maintain(daemon->store, &err) < 0)
 		log_warning("the store: %s", err.message);
 	store_shrink(daemon->store);
 }

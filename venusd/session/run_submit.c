@@ -17,7 +17,8 @@
 /* Before the first thing that has an effect: a resend of this request, to another daemon too, must
  * not do it again. */
 
-#define NOTE_SPACE "request"
+#define NOTE_SPACE     "request"
+#define REQUEST_KEPT_S (24 * 3600)
 
 struct noting {
 	struct run *run;
@@ -65,6 +66,38 @@ void run_note(struct run *run)
 	    .name = note_name(run->request)};
 	run->noted = run->in_pool = true;
 	pool_start(run->session->all->settings.loop, note_work, note_done, noting);
+}
+
+struct old_notes {
+	int64_t before;
+	char **names;
+	size_t count;
+};
+
+static int gather_old(const char *name, const void *value, size_t length, void *payload)
+{
+	struct old_notes *old = payload;
+	int64_t time = 0;
+
+	if (length == sizeof time)
+		memcpy(&time, value, sizeof time);
+	if (time < old->before)
+		*MEM_PUSH(old->names, old->count) = mem_strdup(name);
+	return 0;
+}
+
+int sessions_forget_requests(struct store *store, struct err *err)
+{
+	struct old_notes old = {.before = (int64_t)time(NULL) - REQUEST_KEPT_S};
+	int failed = store_note_each(store, NOTE_SPACE, gather_old, &old, err);
+
+	for (size_t i = 0; i < old.count; i++) {
+		if (!failed)
+			failed = store_note_forget(store, NOTE_SPACE, old.names[i], err);
+		free(old.names[i]);
+	}
+	free(old.names);
+	return failed;
 }
 
 /* On the pool, before the source is read: what the store knows of the request and of the notebook.

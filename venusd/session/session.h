@@ -42,6 +42,8 @@ void sessions_free(struct sessions *sessions);
 size_t sessions_count(const struct sessions *sessions);
 /* Runs that are going on or wait. */
 size_t sessions_running(const struct sessions *sessions);
+/* Forgets requests that are too old to be sent again. Blocking; any thread. */
+int sessions_forget_requests(struct store *store, struct err *err);
 /* Live workers. */
 size_t sessions_workers(const struct sessions *sessions);
 /* Called whenever the last run that was going on or waited has ended. */
