@@ -48,7 +48,8 @@ class Client:
 
     def __init__(self, venus, client="test 1"):
         self.wire = Wire(venus.home / "h" / "venusd.sock")
-        assert self.wire.greeted()
+        if not self.wire.greeted():
+            raise ConnectionError("the connection was closed")
         self.next_number = 0x80000001
 
     def __enter__(self):

@@ -119,7 +119,8 @@ class Wire:
         if head is None:
             return None
         assert head[0] == 1, head
-        return self.exactly(struct.unpack(">Q", head[1:])[0])[4:]
+        body = self.exactly(struct.unpack(">Q", head[1:])[0])
+        return body and body[4:]
 
     def closed(self):
         """Whether the daemon closes the connection, which may take it a while."""
