@@ -458,6 +458,8 @@ class Screen:
             del self.lines[self.row + 1:]
         elif part in ("\x1b[K", "\x1b[0K"):
             self.lines[self.row] = self.lines[self.row][:self.column]
+        elif part == "\x1b[2K":
+            self.lines[self.row] = ""
         else:
             raise AssertionError(f"unexpected {part!r}")
 
