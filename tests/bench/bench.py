@@ -277,7 +277,32 @@ def bench_memory(_):
         venus.close()
 
 
-BENCHES = {"warm": (bench_warm, 60, 15), "edit": (bench_edit, 20, 5), "first": (bench_first, 6, 2), "memory": (bench_memory, 1, 1)}
+def bench_request(n):
+    """One request (Hello) of a connected nng client, beside a bare nng echo of the same bytes."""
+    scratch = Path(tempfile.mkdtemp(prefix="vb"))
+    venus = Venus()
+    try:
+        program = scratch / "roundtrip"
+        made = subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", program, ROOT / "tests/bench/roundtrip.c", "-lnng", "-lpthread"],
+                              capture_output=True, text=True)
+        if made.returncode:
+            print("one request: left out, cc or libnng-dev is not there\n")
+            return
+        ctl(venus, "daemon", "start")
+        url = f"ipc://{venus.home}/h/venusd.sock"
+        out = subprocess.run([program, url, ROOT / "tests/fuzz/corpus/request/hello", str(n)], check=True, capture_output=True, text=True)
+        hello, echo = Row("one request of a connected client (ms)"), Row("bare nng echo of it (ms)")
+        hello.ms, echo.ms = ([float(x) / 1000 for x in line.split()] for line in out.stdout.splitlines())
+        for row in (hello, echo):
+            print(f"{row.name:<58}{len(row.ms):>5}{min(row.ms):>9.3f}{row.p50():>9.3f}{percentile(row.ms, .95):>9.3f}{percentile(row.ms, .99):>9.3f}")
+        ratio("request / echo", hello.p50() / echo.p50(), "<= 1.3")
+    finally:
+        venus.close()
+        shutil.rmtree(scratch)
+
+
+BENCHES = {"warm": (bench_warm, 60, 15), "edit": (bench_edit, 20, 5), "first": (bench_first, 6, 2), "request": (bench_request, 5000, 1000),
+           "memory": (bench_memory, 1, 1)}
 
 
 def main():
