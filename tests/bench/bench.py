@@ -208,7 +208,7 @@ def bench_first(n):
     rustc = real_rustc()
     try:
         for cells in (1, 10, 100):
-            rounds = max(2, n if cells < 100 else n // 3)
+            rounds = max(2, n if cells < 100 else n // 2)
             first, plain = Row(f"first run of {cells} cells"), Row(f"{cells} bare rustc")
             for i in range(rounds):
                 venus = Venus()
@@ -241,9 +241,12 @@ def pss(pid):
 
 def children(pid):
     found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += [int(child)] + children(int(child))
+    try:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found += [int(child)] + children(int(child))
+    except FileNotFoundError:  # a thread or process that ended meanwhile
+        pass
     return found
 
 
