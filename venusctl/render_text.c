@@ -31,6 +31,8 @@ void text_view_init(struct text_view *view, const struct render_settings *settin
 void text_view_fini(struct text_view *view)
 {
 	free(view->path);
+	for (size_t i = 0; i < view->told_count; i++)
+		free(view->told[i]);
 	stream_set_fini(&view->streams);
 }
 
@@ -265,10 +267,32 @@ static void add_diagnostic(
 	diagnostic_add(out, problem, view->path, view->settings.color);
 }
 
+static bool was_told(const struct text_view *view, const Venus__V1__Problem *problem)
+{
+	for (size_t i = 0; i < view->told_count; i++)
+		if (strcmp(view->told[i], problem->message) == 0)
+			return true;
+	return false;
+}
+
+/* Of the notebook as a whole: an error of the definitions, a tool that is missing. */
+static void add_whole(struct text_view *view, const Venus__V1__Problem *problem, struct buf *out)
+{
+	add_diagnostic(view, problem, out);
+	if (problem->kind != VENUS__V1__PROBLEM__KIND__WARNING && !was_told(view, problem) &&
+	    view->told_count < ARRAY_LENGTH(view->told))
+		view->told[view->told_count++] = mem_strdup(problem->message);
+}
+
 static void add_failed(
     const struct text_view *view, const Venus__V1__CellFinished *cell, struct buf *out)
 {
 	add_headline_start(view, PAINT_RED, "✗", cell->cell, out);
+	if (cell->error && was_told(view, cell->error)) {
+		add_dim(view, "failed: as said above", out);
+		buf_add_char(out, '\n');
+		return;
+	}
 	add_dim(view, "failed", out);
 	add_time(view, cell, out);
 	buf_add_char(out, '\n');
@@ -383,7 +407,7 @@ void text_view_event(struct text_view *view, const Venus__V1__Event *event, stru
 	case VENUS__V1__EVENT__KIND_WARNING:
 		if (!view->settings.quiet ||
 		    event->warning->kind != VENUS__V1__PROBLEM__KIND__WARNING)
-			add_diagnostic(view, event->warning, out);
+			add_whole(view, event->warning, out);
 		break;
 	case VENUS__V1__EVENT__KIND_RUN_FINISHED:
 		add_summary(view, event->run_finished, out);

@@ -9,6 +9,9 @@ struct text_view {
 	struct render_settings settings;
 	char *path; /* as shown */
 	struct stream_set streams;
+	char *told[16]; /* what was said of the notebook as a whole, and need not be said of each
+			   cell */
+	size_t told_count;
 };
 
 void text_view_init(struct text_view *view, const struct render_settings *settings);

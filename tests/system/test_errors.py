@@ -237,3 +237,15 @@ def test_status_tells_the_state_of_each_cell(shared):
     assert (after["a"], after["b"], after["c"]) == ("ok", "ok", "ok")
     inspected = json.loads(shared.ctl("inspect", f"{path}:d", "--json").out.splitlines()[0])
     assert inspected["status"] == "stale" and inspected["why"] and inspected["display"]["text/plain"] == "4"
+
+
+def test_an_error_of_the_definitions_is_said_once(shared):
+    text = ("pub struct Lost { x: Missing }\n#[cell] fn a() -> i32 { 1 }\n#[cell] fn b(a: &i32) -> i32 { *a }\n#[cell] fn c() -> i32 { 2 }\n")
+    path = shared.write(text, "once.rs")
+    told = shared.ctl("run", path)
+    assert told.code == 1
+    assert told.out.count("cannot find type `Missing`") == 1 and ":1:22" in told.out
+    assert told.out.count("failed: as said above") == 3
+    for name in "abc":
+        error = shared.run(path).cell(name)["error"]
+        assert (error["kind"], error["line"], error["column"]) == ("compile", 1, 22)

@@ -53,8 +53,21 @@ static const struct build_step cells_steps[] = {
 };
 static_assert(ARRAY_LENGTH(cells_steps) == CELLS_STEP_COUNT, "a row for each step");
 
+/* An error of generated code says what one in the notebook says already, without a place. */
+static bool says_no_more(const struct problems *problems, const Venus__V1__Problem *problem)
+{
+	for (size_t i = 0; !problem->line && i < problems->count; i++)
+		if (strcmp(problems->items[i]->message, problem->message) == 0)
+			return true;
+	return false;
+}
+
 void problems_add(struct problems *problems, Venus__V1__Problem *problem)
 {
+	if (says_no_more(problems, problem)) {
+		venus__v1__problem__free_unpacked(problem, NULL);
+		return;
+	}
 	*MEM_PUSH(problems->items, problems->count) = problem;
 }
 
