@@ -240,7 +240,7 @@ def test_status_tells_the_state_of_each_cell(shared):
 
 
 def test_an_error_of_the_definitions_is_said_once(shared):
-    text = ("pub struct Lost { x: Missing }\n#[cell] fn a() -> i32 { 1 }\n#[cell] fn b(a: &i32) -> i32 { *a }\n#[cell] fn c() -> i32 { 2 }\n")
+    text = ("pub struct Lost { x: Missing }\n#[cell] fn a() -> i32 { 4101 }\n#[cell] fn b(a: &i32) -> i32 { *a }\n#[cell] fn c() -> i32 { 4102 }\n")
     path = shared.write(text, "once.rs")
     told = shared.ctl("run", path)
     assert told.code == 1
