@@ -159,7 +159,10 @@ static char *message_clean(const char *message)
 static void add_child(const struct reader *reader, Venus__V1__Problem *problem, const json_t *child)
 {
 	const json_t *span = primary_span(child);
-	const char *replacement = text_of(span, "suggested_replacement");
+	/* one of several pieces says nothing: `(` of `(…).to_string()` */
+	const char *replacement = json_array_size(json_object_get(child, "spans")) == 1
+				      ? text_of(span, "suggested_replacement")
+				      : "";
 	AUTO_FREE char *clean = message_clean(text_of(child, "message"));
 	AUTO_FREE char *message = *replacement && !strchr(replacement, '\n')
 				      ? mem_printf("%s: `%s`", clean, replacement)

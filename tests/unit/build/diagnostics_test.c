@@ -142,6 +142,28 @@ static void an_error_is_brought_back_whole(void **state)
 	assert_int_equal(problem->notes[2]->line, 0);
 }
 
+static void a_change_in_several_places_is_not_told_by_its_first_piece(void **state)
+{
+	struct fixture *fixture = *state;
+	AUTO_FREE char *primary =
+	    span(fixture, "missing", true, "\"label\":\"not found\",\"expansion\":null");
+	AUTO_FREE char *open =
+	    span(fixture, "missing", true, "\"label\":null,\"suggested_replacement\":\"(\"");
+	AUTO_FREE char *close =
+	    span(fixture, "config.n", true, "\"label\":null,\"suggested_replacement\":\").to()\"");
+	AUTO_FREE char *help =
+	    mem_printf("{\"message\":\"try a "
+		       "conversion\",\"level\":\"help\",\"spans\":[%s,%s],\"children\":[]}",
+		open, close);
+	const Venus__V1__Problem *problem;
+
+	add(fixture, "error", "E0308", "mismatched types", primary, help);
+	problem = read_one(fixture)->problem;
+	assert_int_equal(problem->n_notes, 1);
+	assert_string_equal(problem->notes[0]->message, "try a conversion");
+	assert_int_equal(problem->notes[0]->line, 12);
+}
+
 static void a_span_in_a_macro_is_followed_to_the_call(void **state)
 {
 	struct fixture *fixture = *state;
@@ -241,6 +263,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    READ_TEST(an_error_is_brought_back_whole),
+	    READ_TEST(a_change_in_several_places_is_not_told_by_its_first_piece),
 	    READ_TEST(a_span_in_a_macro_is_followed_to_the_call),
 	    READ_TEST(an_error_in_text_that_nobody_wrote_is_the_cells),
 	    READ_TEST(noise_is_dropped),
