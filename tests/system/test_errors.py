@@ -229,6 +229,8 @@ def test_status_tells_the_state_of_each_cell(shared):
 
     shared.run(path, "--cell", "c")
     assert states() == {"a": "ok", "b": "failed", "c": "skipped", "d": "never_run"}
+    failed = json.loads(shared.ctl("inspect", f"{path}:b", "--json").out.splitlines()[0])
+    assert failed["status"] == "failed" and failed["why"].startswith("it failed with this code"), failed
     shared.ok(path, "--cell", "d")
     assert states()["d"] == "ok"
     shared.write(text.replace("{ 4 }", "{ 5 }").replace("i32 { 1 }", "i32 { 3 }"), "states.rs")

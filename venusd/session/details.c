@@ -47,6 +47,8 @@ static void add_definitions(
 			: notebook_text(source->notebook, item->body);
 
 		name[strcspn(name, "\n")] = 0;
+		if (*name && name[strlen(name) - 1] == ';')
+			name[strlen(name) - 1] = 0;
 		add_text(&detail->definitions, &detail->n_definitions, name);
 	}
 }
@@ -153,6 +155,19 @@ static char *why_waiting(const struct run *run, size_t index)
 	return mem_strdup("it cannot be run");
 }
 
+/* With this very key it was begun and gave no value, and only values are kept. */
+static const char *why_no_value(const struct cell *cell, const struct run_cell *now)
+{
+	if (!cell || now->execution || digest_is_zero(&now->key) ||
+	    memcmp(cell->key.bytes, now->key.bytes, DIGEST_BYTES) != 0)
+		return NULL;
+	if (cell->status == VENUS__V1__CELL_STATUS__FAILED)
+		return "it failed with this code and these inputs: the next run tries again";
+	if (cell->status == VENUS__V1__CELL_STATUS__CANCELLED)
+		return "it was cancelled before it had a value";
+	return NULL;
+}
+
 static Venus__V1__CellDetail *cell_details(struct run *run, size_t index)
 {
 	const struct notebook *notebook = run->source->notebook;
@@ -160,6 +175,7 @@ static Venus__V1__CellDetail *cell_details(struct run *run, size_t index)
 	struct run_cell *now = &run->cells[index];
 	Venus__V1__CellDetail *detail = mem_alloc(sizeof *detail);
 	const execution *record = now->known;
+	const char *tried;
 	struct cell *cell;
 
 	HASH_FIND_STR(run->session->cells, info->name, cell);
@@ -171,14 +187,19 @@ static Venus__V1__CellDetail *cell_details(struct run *run, size_t index)
 		detail->state->status = cell && cell->status == VENUS__V1__CELL_STATUS__FAILED
 					    ? VENUS__V1__CELL_STATUS__FAILED
 					: record ? VENUS__V1__CELL_STATUS__STALE
-						 : VENUS__V1__CELL_STATUS__NEVER_RUN;
+					: cell && cell->status == VENUS__V1__CELL_STATUS__CANCELLED
+					    ? VENUS__V1__CELL_STATUS__CANCELLED
+					    : VENUS__V1__CELL_STATUS__NEVER_RUN;
 	if (!info->hidden)
 		detail->source = notebook_text(notebook, info->item);
 	message_set_text(&detail->description, info->description);
 	detail->line = info->line;
 	if (!digest_is_zero(&now->key))
 		message_set_bytes(&detail->key, now->key.bytes, DIGEST_BYTES);
-	detail->why = now->why ? mem_strdup(now->why) : why_waiting(run, index);
+	tried = why_no_value(cell, now);
+	detail->why = tried	 ? mem_strdup(tried)
+		      : now->why ? mem_strdup(now->why)
+				 : why_waiting(run, index);
 	add_graph(detail, notebook, index);
 	add_definitions(detail, run->source, index);
 	if (record)
