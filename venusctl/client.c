@@ -75,7 +75,8 @@ static int connect_or_start(struct client *client, struct err *err)
 static int fail_absent(const struct home *home, struct err *err)
 {
 	return err_set(err, ERR_UNAVAILABLE,
-	    "no venusd listens at %s: venusctl daemon start starts it", home->socket_path);
+	    "no venusd listens at %s: venusctl daemon start starts one, where VENUS_HOME says",
+	    home->socket_path);
 }
 
 static struct client *new_client(const struct home *home, bool start_daemon_too)

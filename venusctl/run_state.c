@@ -32,12 +32,21 @@ void run_state_fini(struct run_state *state)
 	memset(state, 0, sizeof *state);
 }
 
-static bool has_name(char *const *names, size_t count, const char *name)
+static size_t count_name(char *const *names, size_t count, const char *name)
 {
+	size_t found = 0;
+
 	for (size_t i = 0; i < count; i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	return false;
+		found += strcmp(names[i], name) == 0;
+	return found;
+}
+
+/* Two cells may have one name by mistake: each gets its end. */
+static bool all_done(const struct run_state *state, const char *name)
+{
+	size_t done = count_name(state->done, state->done_count, name);
+
+	return done && done >= count_name(state->names, state->name_count, name);
 }
 
 static bool is_of_run(const struct run_state *state, const ProtobufCBinaryData *id)
@@ -61,7 +70,7 @@ static bool is_source_problem(const Venus__V1__Problem *problem)
 
 static bool note_finished(struct run_state *state, const Venus__V1__CellFinished *cell)
 {
-	if (has_name(state->done, state->done_count, cell->cell) || state->done_count >= NAMES_MAX)
+	if (all_done(state, cell->cell) || state->done_count >= NAMES_MAX)
 		return false;
 	*MEM_PUSH(state->done, state->done_count) = mem_strdup(cell->cell);
 	if (cell->status == VENUS__V1__CELL_STATUS__OK)
@@ -158,7 +167,7 @@ int run_state_fill(struct run_state *state, const Venus__V1__SessionState *sessi
 	for (size_t i = 0; i < session->n_cells; i++) {
 		const Venus__V1__CellState *cell = session->cells[i];
 
-		if (state->names_known && !has_name(state->names, state->name_count, cell->name))
+		if (state->names_known && !count_name(state->names, state->name_count, cell->name))
 			continue;
 		count_cell(&over, cell);
 		if (is_end(cell->status) && emit_cell(state, cell, emit, payload, err) < 0)

@@ -171,12 +171,33 @@ static void test_gap(void **state)
 	assert_int_equal(run_state_exit(&run, false), EXIT_CELL);
 }
 
+/* A mistake of the notebook: both cells fail, and both are shown. */
+static void test_two_cells_of_one_name(void **state)
+{
+	AUTO_RUN_STATE struct run_state run;
+	Venus__V1__RunStarted started = VENUS__V1__RUN_STARTED__INIT;
+	ProtobufCBinaryData bytes = {16, id};
+	char *list[] = {names[0], names[0]};
+	struct err err;
+
+	(void)state;
+	assert_int_equal(run_state_init(&run, &bytes, &err), 0);
+	started.cells = 2;
+	started.names = list;
+	started.n_names = 2;
+	assert_true(send(&run, id, VENUS__V1__EVENT__KIND_RUN_STARTED, &started));
+	assert_true(end_cell(&run, names[0], FAILED, KIND(GRAPH)));
+	assert_true(end_cell(&run, names[0], FAILED, KIND(GRAPH)));
+	assert_false(end_cell(&run, names[0], FAILED, KIND(GRAPH)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_exits),
 	    cmocka_unit_test(test_no_cells),
 	    cmocka_unit_test(test_what_is_shown),
+	    cmocka_unit_test(test_two_cells_of_one_name),
 	    cmocka_unit_test(test_gap),
 	};
 
