@@ -150,7 +150,7 @@ static char *why_waiting(const struct run *run, size_t index)
 	for (size_t i = 0; i < info->param_count; i++)
 		if (info->params[i].producer >= 0 &&
 		    !run->cells[info->params[i].producer].execution)
-			return mem_printf("its input `%s` must be run first",
+			return mem_printf("its input `%s` is not up to date",
 			    run->source->notebook->cells[info->params[i].producer].name);
 	return mem_strdup("it cannot be run");
 }

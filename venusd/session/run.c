@@ -16,6 +16,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "common/log.h"
 #include "common/mem.h"
 #include "venusd/session/run_internal.h"
 
@@ -296,6 +297,9 @@ static void tell_finished(struct run *run)
 	else
 		message->status = VENUS__V1__CELL_STATUS__OK;
 	event->run_finished = message;
+	log_info("run of %s: %u ok (%u cached), %u failed, %u skipped, %u cancelled in %.1f ms",
+	    run->session->path, message->ok, message->cached, message->failed, message->skipped,
+	    message->cancelled, (double)message->duration_us / 1000);
 	(void)event_log_add(run->session, event);
 }
 
