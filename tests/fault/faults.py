@@ -4,27 +4,10 @@ import os
 import sys
 from pathlib import Path
 
-import pytest
-
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
 
+from fixtures import shared, venus  # noqa: E402, F401
 from protocol import CELL_FINISHED, CELL_STARTED, OK  # noqa: E402
-from venus import Venus  # noqa: E402
-
-
-@pytest.fixture
-def venus():
-    made = Venus()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def shared():
-    """One daemon for all tests of a file."""
-    made = Venus()
-    yield made
-    made.close()
 
 
 def descriptors(pid):

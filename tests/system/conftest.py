@@ -5,6 +5,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "harness"))
 
+from fixtures import shared, venus  # noqa: E402, F401
 from venus import Venus, wait_for  # noqa: E402
 
 BASE = """//! # Base
@@ -14,21 +15,6 @@ pub fn base() -> i64 { println!("said by base"); 41 }
 #[venus::cell]
 pub fn next(base: &i64) -> i64 { base + 1 }
 """
-
-
-@pytest.fixture
-def venus():
-    made = Venus()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
-def shared():
-    """One daemon for all tests of a file that only run notebooks of their own."""
-    made = Venus()
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="session")
