@@ -1,15 +1,8 @@
 #include "common/digest.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <openssl/evp.h>
 #include <string.h>
-#include <unistd.h>
-
-#include "common/cleanup.h"
-#include "common/mem.h"
-
-#define READ_CHUNK (128 * 1024)
 
 struct digest digest_of(const void *bytes, size_t length)
 {
@@ -109,25 +102,4 @@ struct digest digest_stream_finish(struct digest_stream *stream)
 	assert(ok == 1);
 	EVP_MD_CTX_free((EVP_MD_CTX *)stream);
 	return digest;
-}
-
-int digest_of_fd(int fd, struct digest *ret_digest, struct err *err)
-{
-	AUTO_FREE char *chunk = mem_alloc(READ_CHUNK);
-	struct digest_stream *stream = digest_stream_new();
-	struct digest digest;
-	ssize_t got;
-
-	do {
-		got = read(fd, chunk, READ_CHUNK);
-		if (got > 0)
-			digest_stream_add(stream, chunk, (size_t)got);
-	} while (got > 0 || (got < 0 && errno == EINTR));
-	if (got < 0)
-		(void)err_set_errno(err, errno, "cannot read");
-	digest = digest_stream_finish(stream);
-	if (got < 0)
-		return -1;
-	*ret_digest = digest;
-	return 0;
 }

@@ -30,7 +30,5 @@ void digest_stream_add(struct digest_stream *stream, const void *bytes, size_t l
  * ("a","bc"). NULL differs from "". */
 void digest_stream_add_text(struct digest_stream *stream, const char *text);
 struct digest digest_stream_finish(struct digest_stream *stream);
-/* Digest of what `fd` holds from its present offset to the end. */
-int digest_of_fd(int fd, struct digest *ret_digest, struct err *err);
 
 #endif

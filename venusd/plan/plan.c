@@ -39,7 +39,6 @@ int plan_code_new(const struct notebook *notebook, struct plan_code **ret_code, 
 
 		code_text_write(
 		    &text, is_cell ? notebook->cells[k].function : notebook->items[k].item, &buf);
-		piece->digest = digest_of(buf.data, buf.length);
 		piece->text = buf_take(&buf);
 	}
 	code_text_fini(&text);
@@ -93,21 +92,6 @@ bool plan_names_file(const struct plan_code *code, size_t cell, const char *path
 	for (size_t i = 0; !named && i < code->notebook->item_count; i++)
 		named = strstr(code->items[i].text, stem);
 	return !named;
-}
-
-bool plan_same_code(
-    const struct plan_code *a, size_t cell_a, const struct plan_code *b, size_t cell_b)
-{
-	const struct plan_reach *reach_a = &a->reached[cell_a], *reach_b = &b->reached[cell_b];
-
-	if (!digest_equal(&a->cells[cell_a].digest, &b->cells[cell_b].digest) ||
-	    reach_a->count != reach_b->count)
-		return false;
-	for (size_t i = 0; i < reach_a->count; i++)
-		if (!digest_equal(
-			&a->items[reach_a->items[i]].digest, &b->items[reach_b->items[i]].digest))
-			return false;
-	return true;
 }
 
 static ProtobufCBinaryData digest_data(const struct digest *digest)

@@ -21,17 +21,8 @@ struct plan_code;
 int plan_code_new(const struct notebook *notebook, struct plan_code **ret_code, struct err *err);
 void plan_code_free(struct plan_code *code);
 
-static inline void plan_code_free_p(struct plan_code **code)
-{
-	plan_code_free(*code);
-}
-
 /* Indexes of the definitions that a cell reaches, in file order; borrowed. */
 const size_t *plan_reached(const struct plan_code *code, size_t cell, size_t *ret_count);
-/* True if the two notebooks' cells have the same code and reach the same definitions (inputs
- * aside). */
-bool plan_same_code(
-    const struct plan_code *a, size_t cell_a, const struct plan_code *b, size_t cell_b);
 
 /* Whether a file that the notebook's code was compiled with (include_str!, mod) counts for a cell:
  * its name, without folder and extension, occurs in what the cell reaches, or in no text of the

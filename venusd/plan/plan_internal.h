@@ -33,8 +33,7 @@ void code_text_write(const struct code_text *text, struct notebook_range range, 
 struct plan_code {
 	const struct notebook *notebook;
 	struct plan_piece {
-		char *text;	      /* as code_text_write gives it */
-		struct digest digest; /* of text */
+		char *text; /* as code_text_write gives it */
 	} * cells, *items;
 	struct plan_reach {
 		size_t *items;

@@ -146,8 +146,3 @@ void requests_free(struct requests *requests)
 	recorded_free(requests);
 	free(requests);
 }
-
-size_t requests_clients(const struct requests *requests)
-{
-	return listener_clients(requests->listener);
-}

@@ -35,7 +35,5 @@ void requests_refuse(struct requests *requests);
 /* Answers what is held, closes the socket. The loop must run once more before requests_free. */
 void requests_close(struct requests *requests);
 void requests_free(struct requests *requests);
-/* Connected clients. */
-size_t requests_clients(const struct requests *requests);
 
 #endif

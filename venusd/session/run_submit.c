@@ -184,7 +184,6 @@ static void on_read(
 	if (source && status->st_ino) {
 		source_unref(session->source);
 		session->source = source_ref(source);
-		session->source_status = *status;
 	}
 	if (run->cancelled && source)
 		(void)err_set(&refused, ERR_CANCELLED, "cancelled before it began");

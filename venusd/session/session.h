@@ -39,7 +39,6 @@ void sessions_cancel(struct sessions *sessions);
 /* Ends every worker. Nothing may be running. The loop must go on until what is on its thread pool
  * is through. */
 void sessions_free(struct sessions *sessions);
-size_t sessions_count(const struct sessions *sessions);
 /* Runs that are going on or wait. */
 size_t sessions_running(const struct sessions *sessions);
 /* Forgets requests that are too old to be sent again. Blocking; any thread. */

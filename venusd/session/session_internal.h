@@ -74,12 +74,10 @@ struct session {
 	uint8_t id[SESSION_ID_BYTES];
 	char *path;
 	struct source *source; /* the last one read */
-	struct stat source_status;
-	struct timespec source_time; /* when it was read */
-	struct cell *cells;	     /* by name */
-	struct slot *slot;	     /* the worker and what it holds */
-	struct run *runs;	     /* queue; the first one is going */
-	struct run *looks;	     /* inspections, which wait for nothing */
+	struct cell *cells;    /* by name */
+	struct slot *slot;     /* the worker and what it holds */
+	struct run *runs;      /* queue; the first one is going */
+	struct run *looks;     /* inspections, which wait for nothing */
 	struct setting *settings;
 	size_t setting_count;
 	bool settings_loaded;

@@ -86,11 +86,6 @@ void sessions_free(struct sessions *sessions)
 	free(sessions);
 }
 
-size_t sessions_count(const struct sessions *sessions)
-{
-	return HASH_COUNT(sessions->by_path);
-}
-
 size_t sessions_running(const struct sessions *sessions)
 {
 	return sessions->running;
