@@ -227,11 +227,11 @@ def wait_gone(pid, seconds=20):
     while time.monotonic() < end:
         try:
             os.kill(pid, 0)
-        except ProcessLookupError:
+            with open(f"/proc/{pid}/stat") as stat:
+                if stat.read().rsplit(")", 1)[1].split()[0] == "Z":
+                    return
+        except (ProcessLookupError, FileNotFoundError):  # it may end between the two
             return
-        with open(f"/proc/{pid}/stat") as stat:
-            if stat.read().rsplit(")", 1)[1].split()[0] == "Z":
-                return
         time.sleep(0.01)
     raise AssertionError(f"process {pid} is still there after {seconds} s")
 
